@@ -64,6 +64,8 @@
     showLoadingIndicator: true,
     showErrorDetails: 'production',
     investigationalUseDialog: { option: 'never' },
+    measurementTrackingMode: 'simplified', // no question after each measurement
+    disableConfirmationPrompts: true,
     maxNumberOfWebWorkers: 3,
     strictZSpacingForVolumeViewport: true,
     maxNumRequests: { interaction: 100, thumbnail: 5, prefetch: 25 },
