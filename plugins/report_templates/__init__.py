@@ -1,0 +1,1 @@
+"""Report layouts and the A4 print of a report."""
