@@ -1,0 +1,1 @@
+"""Studies drawn by a program: anatomy-like images of patients that do not exist."""
