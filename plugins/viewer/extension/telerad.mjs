@@ -13,6 +13,7 @@
 const { texts } = window.telerad;
 const ANSWER_WITHIN = 3_000; // ms until the first answer
 const KEPT_WITHIN = 60_000; // ms from "received" to "kept" or "refused"
+const SETTLE_ATTEMPTS = 20;
 const ACTIVITY_EVERY = 60_000; // ms
 
 const waiting = new Map(); // message id -> timer
@@ -82,9 +83,20 @@ async function drawAnnotations(pen, layer, canvas) {
   pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
 }
 
+// Scrolling may go on while a frame is drawn: wait until the canvas shows the image that the viewport names.
+async function settle(viewport) {
+  for (let attempt = 0; attempt < SETTLE_ATTEMPTS; attempt += 1) {
+    const before = imageOf(viewport);
+    viewport.render();
+    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const after = imageOf(viewport);
+    if (before.sop === after.sop && before.frame === after.frame) return after;
+  }
+  throw new Error('the image did not come to rest');
+}
+
 async function capture(viewport) {
-  viewport.render();
-  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const image = await settle(viewport);
   const canvas = viewport.getCanvas();
   const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height });
   const pen = copy.getContext('2d');
@@ -93,7 +105,7 @@ async function capture(viewport) {
   if (layer?.childElementCount) await drawAnnotations(pen, layer, canvas);
   const png = await new Promise(done => copy.toBlob(done, 'image/png'));
   if (!png) throw new Error('the viewport could not be written as PNG');
-  return png;
+  return { ...image, png };
 }
 
 // ---- sending, and what the page makes of it
@@ -117,9 +129,8 @@ async function sendImage() {
   const shown = active();
   if (!shown) return toast(texts.noImage, 'error');
   const { StudyInstanceUID: study, SeriesInstanceUID: series } = shown.displaySet;
-  const image = imageOf(shown.viewport); // before the wait: the reader may scroll on
   try {
-    return hand('key-image', { study, series, ...image, png: await capture(shown.viewport) });
+    return hand('key-image', { study, series, ...(await capture(shown.viewport)) });
   } catch (error) {
     console.warn('key image', error);
     return toast(texts.noCapture, 'error');
