@@ -1,0 +1,1 @@
+"""Accounts, login, sessions on the server, API tokens."""

@@ -1,0 +1,118 @@
+"""Put the web application together. One function; everything it needs is handed in or read from the environment."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, cast
+
+from flask import Blueprint, Flask, Response, g, request
+from werkzeug.exceptions import NotFound as HttpNotFound
+
+from core import config as configuration
+from core import declarations, models
+from core.accounts.sessions import RowSessions
+from core.config import Config
+from core.host import loader
+from core.host.house import Application
+from core.host.lending import Lending
+from core.tenancy import sessions, settings
+from core.web import converters, errors, gate, headers, i18n, idempotency, layout, logs
+from plugin_sdk import runtime
+from plugin_sdk.api import Plugin
+from plugin_sdk.db import db
+
+log = logging.getLogger(__name__)
+PREFIXES = {"tenant": "/t/<tenant:tenant>", "api": "/api/v1/t/<tenant:tenant>"}
+__all__ = ["create_app", "models", "start"]
+
+
+class TeleradFlask(Flask):
+    """Flask whose request is one unit of work: what the view wrote commits when it answers below 400."""
+
+    session_interface = RowSessions()
+    house: Application
+
+    def dispatch_request(self) -> Response:
+        if idempotency.wanted() and (stored := idempotency.replay()) is not None:
+            return stored
+        response = cast(Response, self.make_response(super().dispatch_request()))
+        if (ctx := g.get("ctx")) is not None and ctx.write:
+            if response.status_code < 400:
+                if idempotency.wanted():
+                    idempotency.remember(response)
+                ctx.commit()
+            else:
+                ctx.rollback()
+        return response
+
+
+def start(config: Config, *, extra: tuple[type[Plugin], ...] = ()) -> Application:
+    """Load plugins and bind the house, without any web part."""
+    plugins = loader.load_plugins(
+        declarations.core(), allowed=config.plugins, strict=config.strict_plugins, extra=extra
+    )
+    house = Application(config, plugins)
+    for name in plugins.ready:
+        for scope, dotted in plugins.found[name].settings.items():
+            settings.catalogue().add(name, scope, loader.resolve(dotted))
+    return house
+
+
+def create_app(config: Config | None = None, *, extra: tuple[type[Plugin], ...] = ()) -> TeleradFlask:
+    """Make the web application. Starts nothing: no thread, no process, no connection."""
+    config = config or configuration.load()
+    logs.configure(config.log)
+    house = start(config, extra=extra)
+    app = TeleradFlask("core", template_folder="templates", static_folder="static")
+    app.config.update(
+        SECRET_KEY=config.secret_keys[0],
+        SECRET_KEY_FALLBACKS=list(config.secret_keys[1:]),
+        SQLALCHEMY_DATABASE_URI=config.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": not config.is_sqlite},
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+        MAX_FORM_PARTS=2000,
+        MAX_FORM_MEMORY_SIZE=1024 * 1024,
+        MAX_CONTENT_LENGTH=1024 * 1024,
+        TESTING=config.testing,
+    )
+    if config.proxies:
+        from werkzeug.middleware.proxy_fix import ProxyFix
+
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies)  # type: ignore[method-assign]
+    app.house = house
+    house.flask = app
+    db.init_app(app)
+    sessions.listen()
+    converters.install(app, sorted(house.plugins.house.resources))
+    i18n.install(app)
+    errors.install(app)
+    headers.install(app)
+    gate.install(app, house)
+    layout.install(app, house)
+    runtime.bind(Lending.of(house))
+    _register_blueprints(app, house)
+    gate.check_marks(app)
+    house.bell.listen()
+
+    @app.teardown_request
+    def close(_: BaseException | None) -> None:
+        if (ctx := g.pop("ctx", None)) is not None:
+            ctx.close()
+
+    @app.before_request
+    def no_encoded_bodies() -> None:
+        if request.headers.get("Content-Encoding", "identity") != "identity":
+            raise HttpNotFound if request.endpoint is None else errors.Unsupported
+
+    return app
+
+
+def _register_blueprints(app: Flask, house: Application) -> None:
+    """Register every declared blueprint below its scope's prefix; a plugin's one answers only where it is on."""
+    for spec in house.plugins.house.all("blueprints"):
+        blueprint: Any = loader.resolve(spec.dotted)
+        assert isinstance(blueprint, Blueprint)
+        house.blueprint_owner[blueprint.name] = None if spec.plugin == "core" else spec
+        app.register_blueprint(blueprint, url_prefix=PREFIXES.get(spec.scope, "") + (blueprint.url_prefix or ""))

@@ -1,0 +1,1 @@
+"""The operation log, one hash chain per tenant."""

@@ -1,0 +1,121 @@
+"""Configuration comes from the environment, read once into one frozen dataclass."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from plugin_sdk.errors import DomainError
+
+PUBLISHED_KEYS = frozenset({"changeme", "change-me", "secret", "dev", "password", "telerad", "your-secret-key"})
+SECRET_NAMES = frozenset({"secret_key", "database_url", "redis_url", "metrics"})
+
+
+class BadConfig(DomainError):
+    """The environment says something that the product cannot start with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """:ivar data: data folder; :ivar secret_keys: the first signs, all verify.
+
+    ``origin`` tells for each field where its value came from, for ``telerad doctor``.
+    """
+
+    data: Path
+    database_url: str
+    redis_url: str
+    storage_url: str = ""
+    secret_keys: tuple[str, ...] = ()
+    url: str = ""
+    plugins: frozenset[str] | None = None
+    strict_plugins: bool = False
+    brand: str = "影像云"
+    log: str = "info"
+    metrics: str = ""
+    workers: int = 2
+    threads: int = 8
+    proxies: int = 0
+    testing: bool = False
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def blobs(self) -> Path:
+        return self.data / "store"
+
+    @property
+    def uploads(self) -> Path:
+        return self.data / "uploads"
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+    def shown(self) -> list[tuple[str, str, str]]:
+        """Name, value (secrets masked) and origin of each field."""
+        rows = []
+        for f in fields(self):
+            if f.name == "origin":
+                continue
+            value = str(getattr(self, f.name))
+            rows.append((f.name, "****" if f.name.startswith("secret") or f.name in SECRET_NAMES else value,
+                         self.origin.get(f.name, "default")))
+        return rows
+
+
+def load(env: Mapping[str, str] | None = None, **given: object) -> Config:
+    """Read the environment; ``given`` (command line, tests) wins.
+
+    :raise BadConfig: a value that cannot be read, or a secret key that was published
+    """
+    env = os.environ if env is None else env
+    origin: dict[str, str] = {}
+    values: dict[str, object] = {}
+
+    def take(name: str, variable: str) -> str | None:
+        if given.get(name) is not None:
+            origin[name] = "command line"
+            return str(given[name])
+        if env.get(variable):
+            origin[name] = variable
+            return env[variable]
+        return None
+
+    data = Path(take("data", "TELERAD_DATA") or Path.home() / ".telerad").expanduser().resolve()
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    values["data"] = data
+    values["database_url"] = take("database_url", "TELERAD_DATABASE_URL") or f"sqlite:///{data}/telerad.db"
+    values["redis_url"] = take("redis_url", "TELERAD_REDIS_URL") or f"unix://{data}/valkey.sock"
+    for name in ("storage_url", "url", "brand", "log", "metrics"):
+        if (text := take(name, f"TELERAD_{name.upper()}")) is not None:
+            values[name] = text
+    for name in ("workers", "threads", "proxies"):
+        if (text := take(name, f"TELERAD_{name.upper()}")) is not None:
+            if not text.isdigit():
+                raise BadConfig(f"TELERAD_{name.upper()} must be a whole number")
+            values[name] = int(text)
+    if (text := take("plugins", "TELERAD_PLUGINS")) is not None:
+        values["plugins"] = frozenset(p.strip() for p in text.split(",") if p.strip())
+    values["strict_plugins"] = take("strict_plugins", "TELERAD_STRICT_PLUGINS") in ("1", "True")
+    key = take("secret_key", "TELERAD_SECRET_KEY")
+    keys = tuple(k.strip() for k in key.split(",") if k.strip()) if key else (_own_key(data),)
+    if any(k.lower() in PUBLISHED_KEYS for k in keys):
+        raise BadConfig("TELERAD_SECRET_KEY is a published value; remove it and one is made in the data folder")
+    values["secret_keys"] = keys
+    values["testing"] = bool(given.get("testing", False))
+    return Config(origin=origin, **values)  # type: ignore[arg-type]
+
+
+def _own_key(data: Path) -> str:
+    """Read the key in the data folder, made at the first start, mode 0600."""
+    path = data / "secret.key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(key := secrets.token_urlsafe(48))
+    return key

@@ -1,0 +1,58 @@
+"""What core itself declares: its blueprints, permissions, jobs, kinds and resources, by the same registry as plugins."""
+
+from __future__ import annotations
+
+from core.host.registry import Declarations
+from core.tenancy import permissions
+from plugin_sdk.i18n import lazy as _l
+
+RESOURCES = {
+    "study": "core.studies.queries:by_public_id",
+    "file": "core.store.files:FileService",
+    "upload": "core.intake.queries:by_public_id",
+    "access": "core.access.openings:scope_of",
+    "notice": "core.work.queries:notice",
+    "capture": "core.studies.captures:read",
+    "session": "core.accounts.queries:session",
+}
+AUDIT_KINDS = {
+    "login.ok": _l("登录"),
+    "login.out": _l("退出登录"),
+    "study.received": _l("数据上传"),
+    "study.locked": _l("锁定检查"),
+    "study.unlocked": _l("解锁检查"),
+    "study.trashed": _l("删除检查"),
+    "study.viewed": _l("查看影像"),
+    "grant.made": _l("授权查看"),
+    "grant.revoked": _l("收回授权"),
+    "plugin.enabled": _l("启用插件"),
+    "plugin.disabled": _l("停用插件"),
+    "setting.changed": _l("修改设置"),
+}
+
+
+def core() -> Declarations:
+    """Everything core declares."""
+    declared = Declarations("core")
+    declared.permissions.extend(permissions.CORE)
+    for code, title in AUDIT_KINDS.items():
+        declared.audit_kind(code, title)
+    for name, dotted in RESOURCES.items():
+        declared.resource(name, dotted)
+    declared.blueprint("core.accounts.views:bp", scope="account")
+    declared.blueprint("core.web.health:bp", scope="public")
+    declared.blueprint("core.studies.views:bp", scope="tenant")
+    declared.blueprint("core.studies.api:bp", scope="api")
+    declared.blueprint("core.work.views:bp", scope="tenant")
+    declared.blueprint("core.intake.views:bp", scope="tenant")
+    declared.blueprint("core.intake.api:bp", scope="api")
+    declared.blueprint("core.dicomweb.views:bp", scope="public")
+    declared.menu("hospital", "home", _l("首页"), "home.index", "hospital.home.view", icon="home")
+    declared.menu(
+        "hospital", "studies", _l("检查列表"), "studies.index", "hospital.study.view", after="home", icon="list-details"
+    )
+    declared.menu("group", "home", _l("首页"), "home.index", "group.home.view", icon="home")
+    declared.job("intake.process_upload", "core.intake.process:process_upload")
+    declared.job("work.sweep", "core.work.sweep:sweep", cron="17 * * * *")
+    declared.notice_kind("upload.done", _l("数据上传"), "studies.index")
+    return declared

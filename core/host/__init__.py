@@ -1,0 +1,1 @@
+"""Plugins: discovery, registry, hooks, capabilities, gate, contexts."""

@@ -1,0 +1,116 @@
+"""Typed hook calls for one tenant: only its enabled plugins, in start order, each failure handled as declared."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import pluggy
+
+from core.host.loader import Plugins
+from plugin_sdk.api import Plugin
+from plugin_sdk.consultation import Change, Charge, Draft, Finding, Quote
+from plugin_sdk.errors import PluginUnavailable
+from plugin_sdk.types import Ctx, Hold, IngestItem, Problem, StudyAction
+
+log = logging.getLogger(__name__)
+
+
+class HookFailed(PluginUnavailable):
+    """A plugin raised in a hook whose failure fails the operation."""
+
+
+@dataclass(frozen=True, eq=False)
+class Hooks:
+    """Calls restricted to ``enabled``. A plugin that is enabled but broken makes ``raise`` hooks fail: broken is not off."""
+
+    plugins: Plugins
+    enabled: frozenset[str]
+
+    def tenant_enabled(self, ctx: Ctx, plugin: str) -> None:
+        for impl in self._impls("tenant_enabled"):
+            if impl.plugin_name == plugin:
+                self._call(impl, "tenant_enabled", ctx=ctx)
+
+    def check_disable(self, ctx: Ctx, plugin: str) -> list[Problem]:
+        found: list[Problem] = []
+        for impl in self._impls("check_disable"):
+            if impl.plugin_name == plugin:
+                found += self._call(impl, "check_disable", ctx=ctx) or []
+        return found
+
+    def check_study(self, ctx: Ctx, action: StudyAction) -> Mapping[int, list[Problem]]:
+        merged: dict[int, list[Problem]] = {}
+        for answer in self._raising("check_study", ctx=ctx, action=action):
+            for study_id, problems in answer.items():
+                merged.setdefault(study_id, []).extend(problems)
+        return merged
+
+    def ingest(self, ctx: Ctx, item: IngestItem) -> IngestItem | Hold:
+        if self._broken():
+            return Hold(reason="plugin_failed", text="")
+        for impl in self._impls("ingest"):
+            try:
+                answer = impl.function(*[{"ctx": ctx, "item": item}[a] for a in impl.argnames])
+            except Exception:  # foreign code: the object is held, never dropped
+                log.exception("hook failed", extra={"plugin": impl.plugin_name, "hook": "ingest"})
+                return Hold(reason="plugin_failed", text="")
+            if isinstance(answer, Hold):
+                return answer
+            if isinstance(answer, IngestItem):
+                item = answer
+        return item
+
+    def check_transition(self, ctx: Ctx, change: Change) -> list[Problem]:
+        return [p for answer in self._raising("check_transition", ctx=ctx, change=change) for p in answer]
+
+    def check_report(self, ctx: Ctx, draft: Draft) -> list[Finding]:
+        found: list[Finding] = []
+        for impl in self._impls("check_report"):
+            try:
+                found += impl.function(*[{"ctx": ctx, "draft": draft}[a] for a in impl.argnames]) or []
+            except Exception:  # foreign code, isolated as declared
+                log.exception("hook failed", extra={"plugin": impl.plugin_name, "hook": "check_report"})
+                found.append(Finding(level="note", code="check-unavailable", text="检查不可用"))
+        return found
+
+    def price(self, ctx: Ctx, quote: Quote, provider: str) -> list[Charge]:
+        return [c for impl in self._impls("price") if impl.plugin_name == provider
+                for c in self._call(impl, "price", ctx=ctx, quote=quote) or []]
+
+    def _broken(self) -> frozenset[str]:
+        return self.enabled & frozenset(self.plugins.broken)
+
+    def _raising(self, name: str, **values: Any) -> Iterator[Any]:
+        if broken := self._broken():
+            raise PluginUnavailable(plugin=min(broken))
+        for impl in self._impls(name):
+            if (answer := self._call(impl, name, **values)) is not None:
+                yield answer
+
+    def _call(self, impl: pluggy.HookImpl, name: str, **values: Any) -> Any:
+        try:
+            return impl.function(*[values[a] for a in impl.argnames])
+        except Exception as error:
+            log.exception("hook failed", extra={"plugin": impl.plugin_name, "hook": name})
+            raise HookFailed(plugin=impl.plugin_name) from error
+
+    def _impls(self, name: str) -> tuple[pluggy.HookImpl, ...]:
+        return _implementations(self.plugins.manager, self.enabled, name)
+
+
+@lru_cache(maxsize=4096)
+def _implementations(
+    manager: pluggy.PluginManager, enabled: frozenset[str], name: str
+) -> tuple[pluggy.HookImpl, ...]:
+    """Implementations in start order; default bodies of the base class are no implementations."""
+    caller: pluggy.HookCaller = getattr(manager.hook, name)
+    base = getattr(Plugin, name)
+    return tuple(
+        impl
+        for impl in caller.get_hookimpls()
+        if impl.plugin_name in enabled and getattr(impl.function, "__func__", None) is not base
+    )

@@ -1,0 +1,54 @@
+"""What core lends to the SDK at run time."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from flask import g, render_template, request
+from pydantic import BaseModel, ValidationError
+
+from core.host.house import Application
+from core.lists import engine
+from plugin_sdk.errors import Invalid
+from plugin_sdk.types import Ctx
+
+
+class Lending:
+    """Implements :class:`plugin_sdk.runtime.Host`. Stateless: the application is the request's."""
+
+    @staticmethod
+    @cache
+    def of_process() -> Lending:
+        return Lending()
+
+    @classmethod
+    def of(cls, house: Application) -> Lending:
+        return cls.of_process()
+
+    def current_ctx(self) -> Ctx:
+        return g.ctx  # type: ignore[no-any-return]
+
+    def show_list(self, spec: Any, **extra: Any) -> Any:
+        return engine.show(spec, **extra)
+
+    def list_json(self, spec: Any, item: Any) -> Any:
+        return engine.json_page(spec, item)
+
+    def render(self, template: str, **values: Any) -> str:
+        return render_template(template, **values)
+
+    def read_body(self, model: type[BaseModel]) -> BaseModel:
+        """:raise Invalid: no JSON object, or a field that does not fit; one error per field"""
+        if not request.data:
+            data: Any = {}
+        else:
+            data = request.get_json(force=True, silent=True)
+            if not isinstance(data, dict):
+                raise Invalid(errors=[{"field": "", "message": "expected a JSON object"}])
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            raise Invalid(
+                errors=[{"field": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
+            ) from error

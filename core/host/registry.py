@@ -1,0 +1,148 @@
+"""What plugins declared. Each plugin fills a scratch registry; the house's is the sum of those that finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.tenancy.permissions import Permission
+from plugin_sdk.events import DomainEvent
+from plugin_sdk.types import JobSpec, MenuItem, NoticeKind, Scope, Side, Slot
+
+
+class DeclarationError(ValueError):
+    """A plugin declared something the house cannot take; it is quarantined."""
+
+
+@dataclass(frozen=True)
+class BlueprintSpec:
+    dotted: str
+    scope: Scope
+    plugin: str
+
+
+@dataclass
+class Declarations:
+    """Implements :class:`plugin_sdk.api.Registry` for one owner (``core`` or a plugin's name)."""
+
+    owner: str
+    blueprints: list[BlueprintSpec] = field(default_factory=list)
+    permissions: list[Permission] = field(default_factory=list)
+    menus: list[MenuItem] = field(default_factory=list)
+    slots: list[Slot] = field(default_factory=list)
+    columns: list[tuple[str, Any]] = field(default_factory=list)
+    row_actions: list[tuple[str, Any]] = field(default_factory=list)
+    badge_loaders: list[tuple[str, str, str]] = field(default_factory=list)
+    listeners: list[tuple[type[DomainEvent], str]] = field(default_factory=list)
+    jobs: list[JobSpec] = field(default_factory=list)
+    audit_kinds: dict[str, object] = field(default_factory=dict)
+    notice_kinds: list[NoticeKind] = field(default_factory=list)
+    resources: dict[str, str] = field(default_factory=dict)
+    capabilities: dict[str, str] = field(default_factory=dict)
+
+    def blueprint(self, dotted: str, *, scope: Scope) -> None:
+        self.blueprints.append(BlueprintSpec(dotted, scope, self.owner))
+
+    def permission(self, code: str, title: object, *, roles: Sequence[str] = ()) -> None:
+        if len(code.split(".")) != 3 or code.split(".")[0] not in ("hospital", "group", "platform"):
+            raise DeclarationError(f"permission {code!r}: expected side.resource.action")
+        self.permissions.append(Permission(code=code, title=title, roles=frozenset(roles), plugin=self.owner))
+
+    def menu(
+        self, side: Side, key: str, title: object, endpoint: str, code: str, after: str | None = None, icon: str = "point"
+    ) -> None:
+        self.menus.append(
+            MenuItem(side=side, key=key, title=title, endpoint=endpoint, code=code, after=after, icon=icon, plugin=self.owner)  # type: ignore[arg-type]
+        )
+
+    def slot(
+        self,
+        name: str,
+        template: str,
+        *,
+        load: Callable[..., Mapping[str, Any]] | str | None = None,
+        code: str | None = None,
+        after: str | None = None,
+    ) -> None:
+        self.slots.append(Slot(name=name, template=template, load=load, code=code, after=after, plugin=self.owner))  # type: ignore[arg-type]
+
+    def column(self, list_name: str, column: object) -> None:
+        self.columns.append((list_name, column))
+
+    def row_action(self, list_name: str, action: object) -> None:
+        self.row_actions.append((list_name, action))
+
+    def badges(self, list_name: str, key: str, load: str) -> None:
+        self.badge_loaders.append((list_name, key, load))
+
+    def listen(self, event: type[DomainEvent], dotted: str) -> None:
+        self.listeners.append((event, dotted))
+
+    def job(self, name: str, dotted: str, *, cron: str | None = None) -> None:
+        if not name.startswith(f"{self.owner}.") and self.owner != "core":
+            raise DeclarationError(f"job {name!r} must begin with {self.owner}.")
+        self.jobs.append(JobSpec(name=name, dotted=dotted, cron=cron, plugin=self.owner))
+
+    def audit_kind(self, code: str, title: object) -> None:
+        self.audit_kinds[code] = title
+
+    def notice_kind(self, code: str, title: object, endpoint: str, *, todo: bool = False) -> None:
+        self.notice_kinds.append(NoticeKind(code=code, title=title, endpoint=endpoint, todo=todo, plugin=self.owner))  # type: ignore[arg-type]
+
+    def resource(self, name: str, dotted: str) -> None:
+        self.resources[name] = dotted
+
+    def capability(self, name: str, dotted: str) -> None:
+        self.capabilities[name] = dotted
+
+
+@dataclass
+class House:
+    """The sum of all declarations, frozen after start. Core's own come first."""
+
+    by_owner: dict[str, Declarations] = field(default_factory=dict)
+
+    def add(self, declared: Declarations) -> None:
+        for other in self.by_owner.values():
+            for kind in ("jobs", "permissions"):
+                mine = {getattr(x, "name", getattr(x, "code", "")) for x in getattr(declared, kind)}
+                theirs = {getattr(x, "name", getattr(x, "code", "")) for x in getattr(other, kind)}
+                if both := mine & theirs:
+                    raise DeclarationError(f"{kind} {sorted(both)} belong to {other.owner}")
+            if both := set(declared.resources) & set(other.resources):
+                raise DeclarationError(f"resources {sorted(both)} belong to {other.owner}")
+        self.by_owner[declared.owner] = declared
+
+    def all(self, kind: str) -> list[Any]:
+        return [x for d in self.by_owner.values() for x in getattr(d, kind)]
+
+    @property
+    def permissions(self) -> list[Permission]:
+        return self.all("permissions")
+
+    @property
+    def jobs(self) -> dict[str, JobSpec]:
+        return {j.name: j for j in self.all("jobs")}
+
+    @property
+    def resources(self) -> dict[str, str]:
+        return {k: v for d in self.by_owner.values() for k, v in d.resources.items()}
+
+    @property
+    def notice_kinds(self) -> dict[str, NoticeKind]:
+        return {n.code: n for n in self.all("notice_kinds")}
+
+    @property
+    def audit_kinds(self) -> dict[str, object]:
+        return {k: v for d in self.by_owner.values() for k, v in d.audit_kinds.items()}
+
+    def for_list(self, kind: str, name: str, enabled: frozenset[str]) -> list[Any]:
+        """Columns or row actions that enabled plugins add to a list."""
+        return [
+            part
+            for owner, d in self.by_owner.items()
+            if owner == "core" or owner in enabled
+            for list_name, part in getattr(d, kind)
+            if list_name == name
+        ]

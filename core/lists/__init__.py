@@ -1,0 +1,1 @@
+"""The list engine: a declaration in, a page or JSON out."""

@@ -1,0 +1,222 @@
+"""From a URL to one page of a list: what is asked, which rows, where the neighbours are.
+
+Keyset paging: ordered by (sort, pk), one row more than shown, no count. The cursor is the last row's public id; its
+sort value is read back in scope, so that no name travels and no type needs parsing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import g, jsonify, make_response, render_template, request
+from sqlalchemy import ColumnElement, literal, tuple_
+from werkzeug.datastructures import MultiDict
+
+from core.lists import choice
+from core.lists.actions import ActionView, actions_of, many_of
+from plugin_sdk.errors import Invalid
+from plugin_sdk.lists import Column, Filter, ListSpec
+from plugin_sdk.types import Badge
+
+RESERVED = frozenset({"col", "sort", "after", "before", "view", "at", "limit"})
+MOST = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What the URL asks for, checked against the declaration."""
+
+    shown: Sequence[Column]
+    order: str
+    sort: Column
+    where: Sequence[ColumnElement[bool]]
+    values: Mapping[str, str]
+    after: str | None
+    before: str | None
+    limit: int
+    exact: bool
+
+    @property
+    def descending(self) -> bool:
+        return self.order.startswith("-")
+
+
+@dataclass
+class Page:
+    """One page, ready to draw or to serialise."""
+
+    ctx: Any
+    spec: ListSpec
+    ask: Ask
+    columns: Sequence[Column]
+    rows: Sequence[Any]
+    more_after: bool
+    more_before: bool
+
+    @cached_property
+    def keys(self) -> Mapping[int, Any]:
+        return {id(row): self.spec.key(row) for row in self.rows}
+
+    @cached_property
+    def loaded(self) -> Mapping[str, Mapping[int, object]]:
+        """Values of shown columns that load: one query each."""
+        keys = list(self.keys.values())
+        return {c.key: c.load(self.ctx, keys) for c in self.ask.shown if c.load}
+
+    @cached_property
+    def all_badges(self) -> Mapping[int, Sequence[Badge]]:
+        own = dict(self.spec.badges(self.ctx, self.rows)) if self.spec.badges else {}
+        house = self.ctx.app.plugins.house
+        for owner, declared in house.by_owner.items():
+            if owner != "core" and owner not in self.ctx.enabled:
+                continue
+            for name, _, dotted in declared.badge_loaders:
+                if name == self.spec.name:
+                    for row_id, badges in self.ctx.app.resolve(dotted)(self.ctx, list(self.keys.values())).items():
+                        own[row_id] = [*own.get(row_id, ()), *badges]
+        return own
+
+    def row_key(self, row: Any) -> Any:
+        return self.keys[id(row)]
+
+    def key(self, row: Any) -> str:
+        return str(getattr(row, self.spec.public_id.key))
+
+    def value(self, column: Column, row: Any) -> object:
+        if column.cell is not None:
+            return column.cell(row)
+        return self.loaded[column.key].get(self.row_key(row).id, "")
+
+    def badges(self, row: Any) -> Sequence[Badge]:
+        return self.all_badges.get(self.row_key(row).id, ())
+
+    def actions_of(self, row: Any) -> Sequence[ActionView]:
+        return actions_of(self.ctx, self.spec, row)
+
+    @cached_property
+    def many(self) -> Sequence[ActionView]:
+        return many_of(self.ctx, self.spec)
+
+    def tint(self, row: Any) -> str:
+        return self.spec.tint(row)
+
+    def located(self, row: Any) -> bool:
+        return request.args.get("at") == self.key(row)
+
+    def filter_value(self, of: Filter) -> str:
+        return self.ask.values.get(of.key, "")
+
+    @property
+    def first_number(self) -> int:
+        return 1
+
+    def next_url(self) -> str | None:
+        return here(after=self.key(self.rows[-1]), before=None, at=None) if self.more_after and self.rows else None
+
+
+def here(**changes: Any) -> str:
+    """This page's URL with some arguments changed; ``None`` takes one away. Paging ends when the sort changes."""
+    args = MultiDict(request.args)
+    if "sort" in changes:
+        args.pop("after", None)
+        args.pop("before", None)
+    if "after" in changes:
+        args.pop("before", None)
+    if "before" in changes:
+        args.pop("after", None)
+    for key, value in changes.items():
+        args.pop(key, None)
+        if value is not None:
+            args[key] = str(value)
+    query = urlencode(list(args.items(multi=True)))
+    return f"{request.path}?{query}" if query else request.path
+
+
+def read(ctx: Any, spec: ListSpec, columns: Sequence[Column], args: MultiDict[str, str], *, page: bool) -> Ask:
+    """Check the URL. Unknown columns are ignored, so that bookmarks outlive a plugin.
+
+    :param page: a page for people: default ranges apply and the chosen columns are read
+    :raise Invalid: unknown sort key, unknown cursor or a filter value that cannot be read
+    """
+    chosen = args.getlist("col") or (choice.of(ctx, spec.name) if page else [])
+    keys = {c.key for c in columns}
+    picked = set(chosen) & keys
+    shown = [c for c in columns if c.fixed or (c.key in picked if picked else c.default)]
+    order = args.get("sort") or spec.sort
+    sort = next((c for c in columns if c.key == order.removeprefix("-") and c.sort is not None), None)
+    if sort is None:
+        raise Invalid(errors=[{"field": "sort", "message": order}])
+    values = {f.key: args.get(f.key, "").strip() for f in spec.filters}
+    exact = any(values[f.key] for f in spec.filters if f.exact)
+    if page and not exact and not any(f.key in args for f in spec.filters):
+        values |= {f.key: f.default(ctx) for f in spec.filters if f.default}
+    where = []
+    for f in spec.filters:
+        if (value := values[f.key]) and not (exact and f.default and f.key not in args):
+            try:
+                where.append(f.where(ctx, value))
+            except ValueError as error:
+                raise Invalid(errors=[{"field": f.key, "message": value}]) from error
+    limit = args.get("limit", spec.page_size, type=int)
+    if not 1 <= limit <= MOST:
+        raise Invalid(errors=[{"field": "limit", "message": f"1 to {MOST}"}])
+    return Ask(
+        shown=shown, order=order, sort=sort, where=where, values=values, after=args.get("after"),
+        before=args.get("before"), limit=limit, exact=exact,
+    )
+
+
+def fetch(ctx: Any, spec: ListSpec, ask: Ask, columns: Sequence[Column]) -> Page:
+    place = _place(ctx, spec, ask)
+    backwards = place is not None and not ask.after
+    down = ask.descending != backwards
+    stmt = spec.query(ctx).where(*ask.where)
+    if place is not None:
+        key = tuple_(ask.sort.sort, spec.pk)
+        stmt = stmt.where(key < place if down else key > place)
+    ends = [e.desc() if down else e.asc() for e in (ask.sort.sort, spec.pk)]
+    found = ctx.db.scalars(stmt.order_by(*ends).limit(ask.limit + 1)).unique().all()
+    rows, more = list(found[: ask.limit]), len(found) > ask.limit
+    if backwards:
+        rows.reverse()
+    return Page(
+        ctx=ctx, spec=spec, ask=ask, columns=columns, rows=rows, more_after=more or backwards,
+        more_before=more if backwards else place is not None,
+    )
+
+
+def _place(ctx: Any, spec: ListSpec, ask: Ask) -> Any:
+    """Where the neighbouring page ended, read back from its last row; ``None`` if there is none or it has gone."""
+    row = ask.after or ask.before
+    if not row:
+        return None
+    sort = ask.sort.sort
+    stmt = spec.query(ctx).where(spec.public_id == row).with_only_columns(sort, spec.pk).order_by(None)
+    found = ctx.db.execute(stmt).one_or_none()
+    return None if found is None else tuple_(literal(found[0], sort.type), literal(found[1], spec.pk.type))
+
+
+def page_of(spec: ListSpec, *, page: bool) -> Page:
+    ctx = g.ctx
+    columns = [*spec.columns, *ctx.app.plugins.house.for_list("columns", spec.name, ctx.enabled)]
+    ask = read(ctx, spec, columns, request.args, page=page)
+    return fetch(ctx, spec, ask, columns)
+
+
+def show(spec: ListSpec, **extra: Any) -> Any:
+    """The page, or only its list when htmx asks for that element."""
+    page = page_of(spec, page=True)
+    fragment = request.headers.get("HX-Target") == f"section#{spec.dom_id}"
+    response = make_response(render_template(spec.template, page=page, here=here, fragment=fragment, **extra))
+    response.vary.add("HX-Target")
+    return response
+
+
+def json_page(spec: ListSpec, item: Callable[[Any], dict[str, Any]]) -> Any:
+    page = page_of(spec, page=False)
+    following = page.key(page.rows[-1]) if page.more_after and page.rows else None
+    return jsonify({"items": [item(row) for row in page.rows], "next": following})

@@ -1,0 +1,1 @@
+"""Processes: the supervisor, the web server, the worker, the clock."""

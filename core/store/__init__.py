@@ -1,0 +1,1 @@
+"""Bytes by digest: durable before they are acknowledged, insert-only."""

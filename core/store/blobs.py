@@ -1,0 +1,73 @@
+"""Bytes by digest below a tenant's prefix. Insert-only: a key that is there is never written again."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import BinaryIO
+
+from core.store.disk import Disk, Files
+from plugin_sdk.errors import StorageFull
+from plugin_sdk.ids import row_id
+
+RESERVE = 2 * 1024**3
+
+
+def storage_key(tenant_code: str, sha256: str, gen: int = 0) -> str:
+    """``t/<tenant code>/o/<ab>/<cd>/<sha256>.<gen>``."""
+    return f"t/{tenant_code}/o/{sha256[:2]}/{sha256[2:4]}/{sha256}.{gen}"
+
+
+def keep(files: Files, key: str, source: Path | bytes) -> bool:
+    """Make bytes durable under their key before anything refers to them.
+
+    Temporary name, bytes synced, renamed, folder synced: after this returns, power may fail. The order is the promise.
+
+    :return: False when the key was there already
+    """
+    folder = key.rpartition("/")[0]
+    if files.exists(key):
+        files.sync_folder(folder)
+        return False
+    files.make_folder(folder)
+    part = f"{key}.{row_id()}.part"
+    if isinstance(source, bytes):
+        files.write(part, source)
+    else:
+        files.copy_in(source, part)
+    files.sync(part)
+    files.rename(part, key)
+    files.sync_folder(folder)
+    return True
+
+
+class BlobStore:
+    """The store as the product uses it."""
+
+    def __init__(self, disk: Disk) -> None:
+        self.disk = disk
+
+    def keep(self, tenant_code: str, sha256: str, source: Path | bytes, gen: int = 0) -> str:
+        """:raise StorageFull: less than the reserve is left; reading and reporting go on"""
+        self.check_room()
+        key = storage_key(tenant_code, sha256, gen)
+        keep(self.disk, key, source)
+        return key
+
+    def check_room(self) -> None:
+        free, total = self.disk.free()
+        if free < min(RESERVE, total // 20):
+            raise StorageFull
+
+    def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        return self.disk.read(key, offset, length)
+
+    def open(self, key: str) -> BinaryIO:
+        return self.disk.open(key)
+
+    def path(self, key: str) -> Path:
+        return self.disk.path(key)
+
+
+def sha256_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,1 @@
+"""Tenants, their connections, members and roles; the sessions that keep tenants apart."""

@@ -1,0 +1,1 @@
+"""The web edge: gate, errors, headers, layout."""

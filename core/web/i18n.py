@@ -1,0 +1,50 @@
+"""Languages: zh-CN is the source text, English a complete catalogue, one gettext domain per owner."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from flask import Flask, has_request_context, session
+from flask_babel import Babel, get_domain, get_locale
+
+from plugin_sdk import i18n
+
+LANGUAGES = {"zh_CN": "简体中文", "en": "English"}
+
+
+def install(app: Flask) -> None:
+    """Set Flask-Babel up over core's and every ready plugin's catalogue."""
+    folders, domains = [], []
+    for owner, package in [("core", "core"), *_plugin_packages(app)]:
+        folder = Path(str(import_module(package).__file__)).parent / "translations"
+        if folder.is_dir():
+            folders.append(str(folder))
+            domains.append(owner)
+    app.config.update(
+        BABEL_DEFAULT_LOCALE="zh_CN",
+        BABEL_TRANSLATION_DIRECTORIES=";".join(folders),
+        BABEL_DOMAIN=";".join(domains),
+    )
+    Babel(app, locale_selector=_locale)
+    i18n.use(_translate)
+
+
+def language() -> str:
+    return "en" if has_request_context() and str(get_locale()) == "en" else "zh_CN"
+
+
+def _plugin_packages(app: Flask) -> list[tuple[str, str]]:
+    plugins = app.house.plugins  # type: ignore[attr-defined]
+    return [(n, type(plugins.found[n]).__module__.rpartition(".")[0]) for n in plugins.ready]
+
+
+def _locale() -> str:
+    chosen = session.get("language")
+    return chosen if chosen in LANGUAGES else "zh_CN"
+
+
+def _translate(text: str) -> str:
+    if not has_request_context() or not text:
+        return text
+    return str(get_domain().get_translations().gettext(text))

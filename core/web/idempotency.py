@@ -1,0 +1,74 @@
+"""A POST under a key is done once: its answer is stored in the effect's own transaction and given again.
+
+Another body under the same key is 422. A 5xx is not stored: it rolled back, so the retry runs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import sqlalchemy as sa
+from flask import Response, g, request
+
+from core import clock
+from core.work.models import Idempotency
+from plugin_sdk.errors import DomainError, Invalid
+from plugin_sdk.i18n import lazy as _l
+
+KEY = re.compile(r"[\x21-\x7e]{1,64}")
+
+
+class KeyReused(DomainError):
+    code, sentence = "key-reused", _l("同一幂等键用于了不同的内容")
+
+
+def wanted() -> bool:
+    return (
+        request.method == "POST"
+        and "Idempotency-Key" in request.headers
+        and g.get("ctx") is not None
+        and request.mimetype != "multipart/form-data"
+    )
+
+
+def replay() -> Response | None:
+    """The stored answer of this key, if there is one.
+
+    :raise KeyReused: stored for another body
+    """
+    key = request.headers.get("Idempotency-Key", "")
+    if not KEY.fullmatch(key):
+        raise Invalid(errors=[{"field": "Idempotency-Key", "message": "1-64 visible ASCII characters"}])
+    row = g.ctx.db.scalars(_mine(key)).one_or_none()
+    if row is None:
+        return None
+    if row.body_sha256 != _body():
+        raise KeyReused
+    response = Response(row.answer, status=row.status, mimetype=row.media)
+    if row.location:
+        response.headers["Location"] = row.location
+    return response
+
+
+def remember(response: Response) -> None:
+    """Store the answer; the caller commits it with the effect. A second request at the same time loses on the key."""
+    g.ctx.db.add(
+        Idempotency(
+            tenant_id=g.ctx.tenant.id, account_id=g.principal.account.id, route=request.path[:200],
+            key=request.headers["Idempotency-Key"], body_sha256=_body(), status=response.status_code,
+            media=response.mimetype or "", location=response.headers.get("Location", ""), answer=response.get_data(),
+            at=clock.now(),
+        )
+    )
+
+
+def _mine(key: str) -> sa.Select[tuple[Idempotency]]:
+    return sa.select(Idempotency).where(
+        Idempotency.tenant_id == g.ctx.tenant.id, Idempotency.account_id == g.principal.account.id,
+        Idempotency.route == request.path[:200], Idempotency.key == key,
+    )
+
+
+def _body() -> str:
+    return hashlib.sha256(request.get_data()).hexdigest()

@@ -1,0 +1,34 @@
+"""The one late-bound slot through which core lends itself to the SDK at run time."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from .types import Ctx
+
+
+class Host(Protocol):
+    """What core lends."""
+
+    def current_ctx(self) -> Ctx: ...
+    def show_list(self, spec: Any, **extra: Any) -> Any: ...
+    def render(self, template: str, **values: Any) -> str: ...
+    def read_body(self, model: type[Any]) -> Any: ...
+    def list_json(self, spec: Any, item: Any) -> Any: ...
+
+
+_host: Host | None = None
+
+
+def bind(host: Host) -> None:
+    """Lend the host. :raise RuntimeError: when bound twice by different hosts."""
+    global _host
+    if _host is not None and _host is not host:
+        raise RuntimeError("plugin_sdk.runtime is bound already")
+    _host = host
+
+
+def host() -> Host:
+    if _host is None:
+        raise RuntimeError("plugin_sdk.runtime is not bound: no application has started")
+    return _host

@@ -1,0 +1,43 @@
+"""Settings are data: type, default, help and bounds stand on a frozen dataclass; everything else derives from it.
+
+A plugin names its dataclasses by scope in its manifest. A value is stored as (scope, scope_id, ``<owner>.<field>``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, Field, field, fields
+from typing import Any, Literal
+
+SettingScope = Literal["platform", "tenant", "link", "user"]
+
+
+def setting(
+    default: Any,
+    help: object,
+    *,
+    least: int | None = None,
+    most: int | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """One setting. :param least: smallest whole number allowed; :param most: largest."""
+    return field(default=default, metadata={"help": help, "least": least, "most": most, "choices": choices})
+
+
+def check(of: Field[Any], value: Any) -> str | None:
+    """Say why ``value`` is not allowed for a setting, or ``None``."""
+    default = of.default
+    if default is not MISSING and default is not None and type(value) is not type(default):
+        return f"{of.name}: expected {type(default).__name__}"
+    least, most, choices = (of.metadata.get(k) for k in ("least", "most", "choices"))
+    if isinstance(value, int) and not isinstance(value, bool):
+        if least is not None and value < least or most is not None and value > most:
+            return f"{of.name}: {least} to {most}"
+    if choices and value not in choices:
+        return f"{of.name}: one of {', '.join(choices)}"
+    return None
+
+
+def build(cls: type[Any], stored: dict[str, Any]) -> Any:
+    """Make the dataclass from stored values; a stored value that is no longer allowed gives way to the default."""
+    known = {f.name: f for f in fields(cls)}
+    return cls(**{k: v for k, v in stored.items() if k in known and check(known[k], v) is None})
