@@ -23,7 +23,18 @@ FILES = {False: "NotoSansSC-Regular.ttf", True: "NotoSansSC-Bold.ttf"}
 GETA = "〓"
 MOST_UNPRINTABLE = 20
 INVISIBLE = frozenset("\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff") | {chr(c) for c in range(0xFE00, 0xFE10)}
-SPACES = {"\t": "    ", "\u3000": "\u00a0" * 4}
+NO_BREAK_SPACE = "\u00a0"
+SPACES = {
+    "\t": "    ",
+    "\u3000": NO_BREAK_SPACE * 4,
+    "\u2007": NO_BREAK_SPACE,
+    "\u202f": NO_BREAK_SPACE,
+    "\v": "\n",
+    "\f": "\n",
+    "\u0085": "\n",
+    "\u2028": "\n",
+    "\u2029": "\n",
+}
 
 
 class RenderFailed(DomainError):
@@ -70,7 +81,7 @@ class Printable:
         :raise RenderFailed: too many different ones for a report that can be read
         """
         for char in dict.fromkeys("".join(map(tidy, texts))):
-            if char not in "\n\u00a0" and ord(char) not in self._drawable and char not in self._missing:
+            if char not in "\n " + NO_BREAK_SPACE and ord(char) not in self._drawable and char not in self._missing:
                 self._missing.append(char)
         if len(self._missing) > MOST_UNPRINTABLE:
             raise RenderFailed(_l("报告含有过多无法打印的字符"), count=len(self._missing))
@@ -93,10 +104,15 @@ class Printable:
 def tidy(text: str) -> str:
     """Bring text to NFC with line feeds, without what has no shape (controls, zero widths, direction overrides)."""
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return "".join(SPACES.get(char, char) for char in text if char == "\n" or char in SPACES or _shows(char))
+    return "".join(map(_shown, text))
 
 
-def _shows(char: str) -> bool:
+def _shown(char: str) -> str:
+    if char in SPACES:
+        return SPACES[char]
     if char in INVISIBLE or "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069":
-        return False
-    return unicodedata.category(char) not in ("Cc", "Cs")
+        return ""
+    kind = unicodedata.category(char)
+    if kind in ("Cc", "Cs"):
+        return char if char == "\n" else ""
+    return " " if kind == "Zs" and char != NO_BREAK_SPACE else char

@@ -35,7 +35,7 @@ class Layout:
     :param max_images: 0 to 12; the report says how many were left out
     :param arrangement: ``stacked`` keeps every image at its column's width, ``stretch`` lets the images of a row
         share its width
-    :param signature_mm: width (10 to 60) and height (5 to 25) of a signature's box
+    :param signature_mm: width (10 to 45) and height (5 to 25) of a signature's box
     :param link_days: how long the QR code's link lives from saving the PDF, ``None`` = permanent
 
     :raise ValueError: a value out of its range
@@ -78,7 +78,7 @@ class Layout:
             "columns": 1 <= self.columns <= 4,
             "max_images": 0 <= self.max_images <= 12,
             "arrangement": self.arrangement in ("stacked", "stretch"),
-            "signature_mm": 10 <= width <= 60 and 5 <= height <= 25,
+            "signature_mm": 10 <= width <= 45 and 5 <= height <= 25,
             "link_days": self.link_days is None or self.link_days > 0,
         }
         if wrong := [name for name, good in checks.items() if not good]:
