@@ -78,6 +78,9 @@ def opened(file: str | PathLike[str] | IO[bytes]) -> Iterator[Opened]:
     source = Source(file)
     meta, offset, notes = _file_meta(source)
     syntax = text(source, meta.get(META_SYNTAX))
+    if syntax and not uids.valid_uid(syntax):
+        notes.append("no_transfer_syntax")
+        syntax = ""
     if text(source, meta.get(META_CLASS)) == uids.MEDIA_DIRECTORY:
         raise Refused("is_dicomdir")
     if syntax in uids.DEFLATED:

@@ -129,7 +129,7 @@ def _native(element: Element, geometry: Geometry, transfer_syntax: str, notes: l
     frames = geometry.frames
     if element.length < wanted:
         frames, rest = divmod(there, bits)
-        if not frames or rest >= 8 + 8 * (bits // 8 % 2):
+        if not frames or rest > 8:
             raise HeldBack("truncated", f"{element.length} of {wanted} bytes of pixel data")
         notes.append("fewer_frames")
     elif element.length > wanted + 1:

@@ -72,7 +72,8 @@ def render_png(path: str | PathLike[str], frame: int = 0, window: Window | None 
 
 def _decoded(path: str | PathLike[str], frame: int, transfer_syntax: str, frames: int) -> tuple[Any, Array]:
     from pydicom import config, dcmread
-    from pydicom.pixels import apply_color_lut, pixel_array
+    from pydicom.pixels.processing import apply_color_lut
+    from pydicom.pixels.utils import pixel_array
     from pydicom.uid import UID
 
     config.settings.reading_validation_mode = config.IGNORE
@@ -138,7 +139,7 @@ def _colour(pixels: Array) -> Array:
 
 def _grey(data: Any, pixels: Array, look: _Look, window: Window | None) -> Array:
     import numpy as np
-    from pydicom.pixels import apply_modality_lut, apply_voi
+    from pydicom.pixels.processing import apply_modality_lut, apply_voi
 
     if look.mask_bits:
         pixels = _masked(pixels, look)
@@ -201,5 +202,5 @@ def _automatic(shown: Array, valid: Array) -> Array:
             low, high = wider.min(), wider.max()
     if low == high:
         return np.full(shown.shape, 128, np.uint8)
-    grey = (shown - low) / (high - low) * 255
+    grey = (shown - low) / (high - low) * 255.0
     return np.nan_to_num(np.clip(grey, 0, 255), nan=0.0).round().astype(np.uint8)

@@ -1,0 +1,43 @@
+"""What the limited child does with a file. Nothing here runs in a process that holds a database or a secret."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from typing import Any
+
+from core.intake import wire
+from plugin_sdk.dicom.guard import opened
+from plugin_sdk.dicom.header import header_of, json_of
+from plugin_sdk.dicom.refusals import HeldBack, Refused
+from plugin_sdk.dicom.render import CannotRender, render_png
+
+log = logging.getLogger(__name__)
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Do one request; every outcome is an answer, so that one file never costs the next one its child."""
+    try:
+        return _render(request) if request["do"] == "render" else _parse(request)
+    except Refused as refused:
+        return {"error": "refused", "reason": refused.reason, "detail": refused.detail}
+    except HeldBack as held:
+        return {"error": "held", "reason": held.reason, "detail": held.detail}
+    except CannotRender as no:
+        return {"error": "cannot_render", "detail": str(no)}
+    except (MemoryError, RecursionError):
+        return {"error": "memory"}
+    except Exception as error:  # noqa: BLE001  edge of the child: the file is held, and the message may hold a name
+        log.error("file not read", extra={"kind": type(error).__name__})
+        return {"error": "held", "reason": "unreadable", "detail": type(error).__name__}
+
+
+def _parse(request: dict[str, Any]) -> dict[str, Any]:
+    with opened(request["path"]) as it:
+        return {"header": wire.plain(header_of(it)), "guard": wire.plain(it.result), "json": json_of(it)}
+
+
+def _render(request: dict[str, Any]) -> dict[str, Any]:
+    window = request["window"]
+    png = render_png(request["path"], request["frame"], (window[0], window[1]) if window else None)
+    return {"png": base64.b64encode(png).decode("ascii")}
