@@ -11,10 +11,11 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from reportlab.pdfbase import pdfmetrics  # type: ignore[import-untyped]
+from reportlab.pdfbase.ttfonts import TTFError, TTFont  # type: ignore[import-untyped]
+
 from plugin_sdk.errors import DomainError
 from plugin_sdk.i18n import lazy as _l
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFError, TTFont
 
 FOLDER = Path(__file__).parent / "fonts"
 FAMILY = "telerad"

@@ -17,9 +17,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reportlab import rl_config
-from xhtml2pdf import pisa
-from xhtml2pdf.config.resources import RenderLimitError, ResourceAccessError, ResourceAccessPolicy
+from reportlab import rl_config  # type: ignore[import-untyped]
+from reportlab.platypus.doctemplate import LayoutError  # type: ignore[import-untyped]
+from xhtml2pdf import pisa  # type: ignore[import-untyped]
+from xhtml2pdf.config.resources import (  # type: ignore[import-untyped]
+    RenderLimitError,
+    ResourceAccessError,
+    ResourceAccessPolicy,
+)
 
 from plugin_sdk.consultation import ReportJob
 
@@ -86,7 +91,7 @@ def draw(source: str, stage: Path, meta: dict[str, str]) -> bytes:
             result = pisa.CreatePDF(
                 source, dest=out, path=str(stage / "report.html"), context_meta=meta, resource_policy=policy(stage)
             )
-        except (RenderLimitError, ResourceAccessError, OSError, ValueError) as error:
+        except (LayoutError, RenderLimitError, ResourceAccessError, OSError, ValueError) as error:
             raise RenderFailed(error=type(error).__name__) from error
     if result.err or complaints:
         # where in the library, not what it said: its sentences quote the report

@@ -123,9 +123,7 @@ def _fit(name: str, data: bytes, width: float, height: float, caption: str = "")
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise RenderFailed(_l("报告图像无法读取"), image=name) from error
     scale = min(width / across, height / down)
-    return Picture(
-        name=f"{name}.{suffix}", data=data, width=across * scale, height=down * scale, caption=caption
-    )
+    return Picture(name=f"{name}.{suffix}", data=data, width=across * scale, height=down * scale, caption=caption)
 
 
 def _fast(line: str) -> str:
