@@ -1,0 +1,210 @@
+// Uploads: one queue per page (a store), so that the dialog can be put away while it runs.
+(() => {
+  "use strict"
+  const { headers, send, word } = window.telerad
+  const AT_ONCE = 2
+  const MB = 1048576
+  const icons = { stored: "circle-check", duplicate: "copy", held: "alert-triangle", refused: "circle-x", not_sent: "circle-x", sending: "loader-2 turning", processing: "loader-2 turning", waiting: "clock" }
+  const DONE = ["stored", "duplicate", "held", "refused", "not_sent"]
+
+  const size = (bytes) => `${(bytes / MB).toFixed(bytes < MB / 10 ? 2 : 1)} MB`
+  const hasMagic = async (file) => (await file.slice(128, 132).text()) === "DICM"
+
+  // Folders of a drop are walked; a browser hands out a folder's entries in portions.
+  const filesOf = async (entry) => {
+    if (entry.isFile) return [await new Promise((done, fail) => entry.file(done, fail))]
+    const reader = entry.createReader(), found = []
+    for (;;) {
+      const some = await new Promise((done, fail) => reader.readEntries(done, fail))
+      if (!some.length) return found
+      for (const each of some) found.push(...await filesOf(each))
+    }
+  }
+
+  document.addEventListener("alpine:init", () => {
+    const { Alpine } = window
+    let number = 0
+
+    Alpine.store("upload", {
+      rows: [], paused: false, seen: true, config: null, started: 0, sentBefore: 0,
+      get busy() { return this.rows.some((row) => !DONE.includes(row.state)) },
+      get bytes() { return this.rows.reduce((sum, row) => sum + (row.state === "not_sent" ? 0 : row.size), 0) },
+      get sent() { return this.rows.reduce((sum, row) => sum + row.sent, 0) },
+
+      async add(files) {
+        if (!this.busy) { this.started = Date.now(); this.sentBefore = this.sent }
+        for (const file of files) {
+          this.rows.push({ id: ++number, name: file.name, size: file.size, sent: 0, state: "waiting", note: "", link: "", counts: null, lines: [], upload: null })
+          const row = this.rows.at(-1), why = await this.refusal(file)
+          row.file = () => file
+          if (why) { row.state = "not_sent"; row.note = why } else this.next()
+        }
+      },
+      async refusal(file) {
+        const { dcmBytes, zipBytes, words } = this.config, kind = file.name.toLowerCase().split(".").pop()
+        if (file.size === 0) return words.empty
+        if (kind === "zip") return file.size < zipBytes ? "" : words.zipTooBig
+        if (kind !== "dcm" && (/\.[a-z]+$/i.test(file.name) || !await hasMagic(file))) return words.wrongKind
+        return file.size < dcmBytes ? "" : words.dcmTooBig
+      },
+      next() {
+        if (this.paused) return
+        const running = this.rows.filter((row) => row.state === "sending").length
+        for (const row of this.rows.filter((each) => each.state === "waiting" && each.file).slice(0, Math.max(0, AT_ONCE - running))) {
+          row.state = "sending"
+          window.tus ? this.byTus(row) : this.byForm(row)
+        }
+      },
+      byTus(row) {
+        const upload = new window.tus.Upload(row.file(), {
+          endpoint: this.config.endpoint, headers: headers(), chunkSize: this.config.chunk, retryDelays: [0, 1000, 3000, 5000, 10000],
+          metadata: { filename: row.name }, storeFingerprintForResuming: false, // names of files may name patients: nothing is stored
+          onProgress: (sent) => { row.sent = sent },
+          onSuccess: () => this.follow(row, new URL(upload.url, location.href).pathname.split("/").pop()),
+          onError: (error) => this.lost(row, error.originalResponse?.getBody()),
+        })
+        row.upload = () => upload
+        upload.start()
+      },
+      byForm(row) {
+        const request = new XMLHttpRequest(), form = new FormData()
+        form.append("file", row.file(), row.name)
+        request.open("POST", this.config.multipart)
+        for (const [name, value] of Object.entries(headers())) request.setRequestHeader(name, value)
+        request.setRequestHeader("Accept", "application/json")
+        request.upload.onprogress = (event) => { row.sent = Math.min(row.size, event.loaded) }
+        request.onload = () => (request.status < 300 ? this.follow(row, JSON.parse(request.responseText).id) : this.lost(row, request.responseText))
+        request.onerror = () => this.lost(row, "")
+        row.upload = () => ({ abort: () => request.abort() })
+        request.send(form)
+      },
+      lost(row, body) {
+        let said = {}
+        try { said = JSON.parse(body || "{}") } catch { said = {} } // a proxy answers with HTML
+        row.state = "not_sent"; row.sent = 0
+        row.note = this.config.reasons[said.reason] ?? said.detail ?? word("offline")
+        this.next()
+      },
+      cancel(row) {
+        row.upload?.().abort(true)
+        row.state = "not_sent"; row.sent = 0; row.note = this.config.words.cancelled
+        this.next()
+      },
+      retry(row) { Object.assign(row, { state: "waiting", note: "", sent: 0 }); this.next() },
+      pause() {
+        this.paused = !this.paused
+        for (const row of this.rows.filter((each) => each.state === "sending")) this.paused ? row.upload().abort() : row.upload().start?.()
+        this.next()
+      },
+
+      // Received is not stored: ask until every file of it has its outcome.
+      async follow(row, id) {
+        Object.assign(row, { state: "processing", sent: row.size })
+        this.next()
+        for (let wait = 500; ; wait = Math.min(3000, wait * 1.4)) {
+          await new Promise((go) => setTimeout(go, wait))
+          try {
+            const reply = await send(`${this.config.status}/${encodeURIComponent(id)}`, { headers: { Accept: "application/json" } })
+            if (reply.status === 404 || reply.status === 401) return this.lost(row, await reply.text())
+            if (!reply.ok) continue
+            const found = await reply.json()
+            if (found.state === "done") return this.conclude(row, found)
+          } catch (error) {
+            if (!(error instanceof TypeError)) throw error // no network: ask again
+          }
+        }
+      },
+      conclude(row, { counts, files }) {
+        const { reasons, words } = this.config, text = (file) => file.sentence ?? reasons[file.reason] ?? file.reason ?? ""
+        row.counts = counts
+        row.state = DONE.find((state) => counts[state]) ?? "refused"
+        row.link = files.find((file) => file.url)?.url ?? ""
+        const study = files.find((file) => file.study_id)?.study_id
+        if (!row.link && study && this.config.study) row.link = `${this.config.study}/${encodeURIComponent(study)}`
+        const others = files.filter((file) => file.outcome !== "stored")
+        if (files.length === 1) row.note = others.length ? text(others[0]) : ""
+        else row.lines = others.slice(0, 200).map((file, at) => ({ at, name: file.name, outcome: words[file.outcome], text: text(file) }))
+        document.body.dispatchEvent(new CustomEvent("telerad:uploaded"))
+      },
+
+      // Every file, and every file of a zip that has been opened, is in exactly one sum.
+      totals() {
+        const sums = { stored: 0, duplicate: 0, held: 0, refused: 0, processing: 0, sending: 0, waiting: 0, not_sent: 0 }
+        for (const row of this.rows) {
+          if (row.counts) for (const kind of ["stored", "duplicate", "held", "refused"]) sums[kind] += row.counts[kind] ?? 0
+          else sums[row.state] += 1
+        }
+        return sums
+      },
+    })
+
+    const queue = () => Alpine.store("upload")
+    Alpine.data("upload", () => ({
+      over: false,
+      init() {
+        const { endpoint, multipart, status, study = "", dcmBytes, zipBytes, chunk, words, reasons } = this.$root.dataset
+        queue().config = { endpoint, multipart, status, study, dcmBytes: Number(dcmBytes), zipBytes: Number(zipBytes), chunk: Number(chunk) || 8 * MB, words: JSON.parse(words), reasons: JSON.parse(reasons || "{}") }
+        queue().seen = true
+      },
+      get rows() { return queue().rows },
+      get any() { return queue().rows.length > 0 },
+      get busy() { return queue().busy },
+      get idle() { return !queue().busy },
+      get paused() { return queue().paused },
+      get pauseLabel() { return queue().config.words[queue().paused ? "resume" : "pause"] },
+      get share() { return queue().bytes ? queue().sent / queue().bytes : 0 },
+      get heading() {
+        const { busy, rows, config } = queue()
+        return busy ? config.words.running.replace("{n}", rows.filter((row) => !DONE.includes(row.state)).length) : config.words.finished
+      },
+      get speed() {
+        const { sent, bytes, started, sentBefore, busy } = queue(), seconds = (Date.now() - started) / 1000
+        const rate = (sent - sentBefore) / Math.max(1, seconds), part = `${(sent / MB).toFixed(1)} / ${size(bytes)}`
+        return busy && rate > 0 ? `${part} · ${size(rate)}/s` : part
+      },
+      get totals() {
+        const sums = queue().totals(), { words } = queue().config
+        const parts = Object.entries(sums).filter(([, count]) => count).map(([kind, count]) => `${words[kind]} ${count}`)
+        const all = Object.values(sums).reduce((a, b) => a + b, 0)
+        return parts.length ? `${words.all.replace("{n}", all)} = ${parts.join(" + ")}` : ""
+      },
+      sizeOf(row) { return size(row.size) },
+      iconOf(row) { return `ti ti-${icons[row.state]}` },
+      toneOf(row) { return { stored: "signed-ink", held: "soon-ink", refused: "critical-ink", not_sent: "critical-ink" }[row.state] ?? "" },
+      wordOf(row) {
+        const { words } = queue().config
+        if (row.state === "sending") return `${words.sending} ${Math.floor(100 * row.sent / Math.max(1, row.size))}%`
+        if (row.counts && row.counts.files > 1) return ["stored", "duplicate", "held", "refused"].filter((kind) => row.counts[kind]).map((kind) => `${words[kind]} ${row.counts[kind]}`).join("，")
+        return words[row.state]
+      },
+      shareOf(row) { return row.size ? row.sent / row.size : 0 },
+      isSending(row) { return row.state === "sending" },
+      canCancel(row) { return row.state === "sending" || row.state === "waiting" },
+      canRetry(row) { return row.state === "not_sent" && row.upload !== null },
+      hasLines(row) { return row.lines.length > 0 },
+      cancel(row) { queue().cancel(row) },
+      retry(row) { queue().retry(row) },
+      pause() { queue().pause() },
+      pick(event) { queue().add([...event.target.files]); event.target.value = "" },
+      enter() { this.over = true },
+      leave() { this.over = false },
+      async drop(event) {
+        this.over = false
+        const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean)
+        const plain = [...event.dataTransfer.files]
+        const files = entries.length ? (await Promise.all(entries.map(filesOf))).flat() : plain
+        queue().add(files)
+      },
+      put() { this.$root.closest("dialog")?.close() },
+    }))
+
+    Alpine.data("tray", () => ({
+      get shown() { return queue().rows.length > 0 && (queue().busy || !queue().seen) && !document.querySelector("dialog [x-data=upload]") },
+      get text() { return queue().config ? (queue().busy ? `${queue().config.words.running.replace("{n}", queue().rows.filter((row) => !DONE.includes(row.state)).length)} ${Math.floor(100 * queue().sent / Math.max(1, queue().bytes))}%` : queue().config.words.finished) : "" },
+      open() { document.getElementById("upload-open")?.click() },
+      init() { document.addEventListener("close", () => { const keep = queue(); keep.seen = !keep.busy; keep.rows = [...keep.rows] }, true) },
+    }))
+
+    addEventListener("beforeunload", (event) => { if (queue().busy) { event.preventDefault(); event.returnValue = word("leave") } })
+  })
+})()
