@@ -17,6 +17,8 @@ from .layout import Layout
 from .line_breaks import break_lines
 
 MM = 72 / 25.4
+# an image's size is given in CSS pixels
+PIXEL = 96 / 72
 PAGE_WIDTH, PAGE_HEIGHT = 210 * MM, 297 * MM
 MARGIN = 16 * MM
 TEXT_WIDTH = PAGE_WIDTH - 2 * MARGIN
