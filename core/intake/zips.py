@@ -96,6 +96,8 @@ class OpenZip:
                 yield Entry(label, info.file_size, _refusal(info, name), info, self)
 
     def _read(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
+        if not 0 <= info.header_offset < self._packed:
+            raise ZipRefused("zip_broken")
         try:
             with self._zip.open(info) as file:
                 head = True

@@ -202,5 +202,5 @@ def _automatic(shown: Array, valid: Array) -> Array:
             low, high = wider.min(), wider.max()
     if low == high:
         return np.full(shown.shape, 128, np.uint8)
-    grey = (shown - low) / (high - low) * 255.0
-    return np.nan_to_num(np.clip(grey, 0, 255), nan=0.0).round().astype(np.uint8)
+    grey: Array = (shown - low) / (high - low) * 255
+    return np.asarray(np.nan_to_num(np.clip(grey, 0, 255), nan=0.0).round(), dtype=np.uint8)
