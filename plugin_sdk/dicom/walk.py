@@ -111,9 +111,9 @@ class Walker:
                 break
             if size - position < 8:
                 raise HeldBack("truncated", "in an element's head")
-            if PIXEL_DATA in found and self.source.read(position, 4) == b"\xfe\xff\x00\xe0":
-                self.note("stray_item")                   # leftovers behind the pixels, seen on ultrasound
-                break
+            if (after := self._stray_item(position, encoding)) is not None:
+                position = after
+                continue
             try:
                 element, position = self._element(position, size, encoding, 0, found)
             except Malformed:
@@ -130,6 +130,18 @@ class Walker:
             return self._element(position, self.source.size, encoding, 0, {})
         except Malformed:
             raise HeldBack("unreadable", "in the file meta information") from None
+
+    def _stray_item(self, position: int, encoding: Encoding) -> int | None:
+        """Step over an item that no sequence holds, as some ultrasound writes behind a sequence of length 0.
+
+        What is inside is not the object's own: it must never become its identity.
+        """
+        tag, _, length, value = self.head(position, encoding)
+        if tag != ITEM or length == UNDEFINED or value + length > self.source.size:
+            return None
+        self._count(0)
+        self.note("stray_item")
+        return value + length
 
     def _only_padding(self, position: int) -> bool:
         """Zeros after the data set, as some archives write to fill a block."""
