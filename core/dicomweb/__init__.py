@@ -1,1 +1,1 @@
-"""QIDO-RS and WADO-RS (PS3.18), for the owner and for openings."""
+"""DICOMweb (PS3.18): QIDO-RS and WADO-RS over what a scope shows, the same code for both roots."""
