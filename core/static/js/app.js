@@ -22,6 +22,9 @@
     toast.addEventListener("pointerleave", start)
     start()
   }
+  // A modal dialog makes the rest of the page inert and covers it: toasts move into it while it is open.
+  const raise = () => { const all = [...document.querySelectorAll("dialog:modal")]; (all.at(-1) ?? document.body).append(byId("toasts")) }
+  const lower = () => document.body.append(byId("toasts"))
   const holdAll = () => document.querySelectorAll("#toasts .toast1").forEach(hold)
   const toast = (text, tone = "info") => {
     const icons = { good: "circle-check", warn: "alert-triangle", error: "alert-circle" }
@@ -29,8 +32,8 @@
     box.append(Object.assign(document.createElement("i"), { className: `ti ti-${icons[tone] ?? "info-circle"}` }),
       Object.assign(document.createElement("span"), { className: "grow keeps-lines", textContent: text }))
     if (tone === "error") box.dataset.stays = "yes"
-    // a modal dialog makes the rest of the page inert: what it cannot be seen through is moved into it
     byId("toasts")?.append(box)
+    raise()
     hold(box)
   }
 
@@ -50,10 +53,11 @@
   }
   const closed = (dialog) => {
     if (dialog.id === "dialog" && before) { history.replaceState(history.state, "", before); before = null }
+    lower()
     if (dialog.id === "dialog") dialog.replaceChildren()
     if (opener?.isConnected) opener.focus()
   }
-  document.addEventListener("close", (event) => { if (["dialog", "drawer"].includes(event.target.id)) closed(event.target) }, true)
+  document.addEventListener("close", (event) => { if (["dialog", "drawer"].includes(event.target.id)) closed(event.target); else if (event.target.matches("dialog")) lower() }, true)
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-close]")
     const dialog = button?.closest("dialog")
@@ -62,6 +66,7 @@
     if (event.target.matches("dialog#drawer")) event.target.close()
   })
   document.addEventListener("telerad:close-dialog", () => byId("dialog")?.close())
+  document.addEventListener("htmx:before:swap", lower)
   document.addEventListener("htmx:after:swap", (event) => {
     const { target, sourceElement } = event.detail.ctx
     if (target?.id === "dialog" && target.childElementCount) {
@@ -69,6 +74,7 @@
       target.querySelector("[aria-invalid=true]")?.focus()
     }
     if (target?.id === "drawer" && target.childElementCount) show(target, false, "")
+    if (byId("toasts").childElementCount) raise()
     holdAll()
     locate()
   })
@@ -89,6 +95,7 @@
   // --- confirmation: <form data-confirm>, <button data-confirm>; data-verb names the button, data-type must be typed
   const confirmed = new WeakSet()
   const ask = (from, form, submitter) => {
+    closeMenus(null)
     const dialog = byId("confirm"), part = (name) => dialog.querySelector(`[data-part="${name}"]`)
     const verb = from.dataset.verb || submitter?.textContent.trim() || word("confirm")
     byId("confirm-title").textContent = from.dataset.title || verb

@@ -2,12 +2,12 @@
 (() => {
   "use strict"
   const { headers, send, word } = window.telerad
-  const AT_ONCE = 2
+  const AT_ONCE = 3, ASKED_AT_ONCE = 6
   const MB = 1048576
   const icons = { stored: "circle-check", duplicate: "copy", held: "alert-triangle", refused: "circle-x", not_sent: "circle-x", sending: "loader-2 turning", processing: "loader-2 turning", waiting: "clock" }
   const DONE = ["stored", "duplicate", "held", "refused", "not_sent"]
 
-  const size = (bytes) => `${(bytes / MB).toFixed(bytes < MB / 10 ? 2 : 1)} MB`
+  const size = (bytes) => (bytes < MB / 20 ? `${(bytes / 1024).toFixed(1)} KB` : `${(bytes / MB).toFixed(1)} MB`)
   const hasMagic = async (file) => (await file.slice(128, 132).text()) === "DICM"
 
   // Folders of a drop are walked; a browser hands out a folder's entries in portions.
@@ -26,7 +26,7 @@
     let number = 0
 
     Alpine.store("upload", {
-      rows: [], paused: false, seen: true, config: null, started: 0, sentBefore: 0,
+      rows: [], paused: false, watching: false, seen: true, config: null, started: 0, sentBefore: 0,
       get busy() { return this.rows.some((row) => !DONE.includes(row.state)) },
       get bytes() { return this.rows.reduce((sum, row) => sum + (row.state === "not_sent" ? 0 : row.size), 0) },
       get sent() { return this.rows.reduce((sum, row) => sum + row.sent, 0) },
@@ -34,7 +34,7 @@
       async add(files) {
         if (!this.busy) { this.started = Date.now(); this.sentBefore = this.sent }
         for (const file of files) {
-          this.rows.push({ id: ++number, name: file.name, size: file.size, sent: 0, state: "waiting", note: "", link: "", counts: null, lines: [], upload: null })
+          this.rows.push({ id: ++number, name: file.name, size: file.size, sent: 0, state: "waiting", note: "", link: "", counts: null, lines: [], upload: null, received: "" })
           const row = this.rows.at(-1), why = await this.refusal(file)
           row.file = () => file
           if (why) { row.state = "not_sent"; row.note = why } else this.next()
@@ -97,21 +97,33 @@
         this.next()
       },
 
-      // Received is not stored: ask until every file of it has its outcome.
-      async follow(row, id) {
-        Object.assign(row, { state: "processing", sent: row.size })
+      // Received is not stored: ask until every file has its outcome. A folder of hundreds asks a few at a time.
+      follow(row, id) {
+        Object.assign(row, { state: "processing", sent: row.size, received: id })
         this.next()
-        for (let wait = 500; ; wait = Math.min(3000, wait * 1.4)) {
+        if (!this.watching) this.watch()
+      },
+      async watch() {
+        this.watching = true
+        for (let wait = 500, from = 0; ; wait = Math.min(2000, wait * 1.3)) {
           await new Promise((go) => setTimeout(go, wait))
-          try {
-            const reply = await send(`${this.config.status}/${encodeURIComponent(id)}`, { headers: { Accept: "application/json" } })
-            if (reply.status === 404 || reply.status === 401) return this.lost(row, await reply.text())
-            if (!reply.ok) continue
-            const found = await reply.json()
-            if (found.state === "done") return this.conclude(row, found)
-          } catch (error) {
-            if (!(error instanceof TypeError)) throw error // no network: ask again
-          }
+          const open = this.rows.filter((row) => row.state === "processing")
+          if (!open.length) break
+          from %= open.length
+          await Promise.all(open.slice(from, from + ASKED_AT_ONCE).map((row) => this.look(row)))
+          from += ASKED_AT_ONCE
+        }
+        this.watching = false
+      },
+      async look(row) {
+        try {
+          const reply = await send(`${this.config.status}/${encodeURIComponent(row.received)}`, { headers: { Accept: "application/json" } })
+          if (reply.status === 404 || reply.status === 401) return this.lost(row, await reply.text())
+          if (!reply.ok) return
+          const found = await reply.json()
+          if (found.state === "done") this.conclude(row, found)
+        } catch (error) {
+          if (!(error instanceof TypeError)) throw error // no network: asked again
         }
       },
       conclude(row, { counts, files }) {
@@ -122,7 +134,7 @@
         const study = files.find((file) => file.study_id)?.study_id
         if (!row.link && study && this.config.study) row.link = `${this.config.study}/${encodeURIComponent(study)}`
         const others = files.filter((file) => file.outcome !== "stored")
-        if (files.length === 1) row.note = others.length ? text(others[0]) : ""
+        if (files.length === 1) row.note = others.length && text(others[0]) !== words[row.state] ? text(others[0]) : ""
         else row.lines = others.slice(0, 200).map((file, at) => ({ at, name: file.name, outcome: words[file.outcome], text: text(file) }))
         document.body.dispatchEvent(new CustomEvent("telerad:uploaded"))
       },
