@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import os
 import resource
 import select
@@ -16,6 +17,7 @@ import struct
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import dataclass
 from os import PathLike
 from types import TracebackType
@@ -93,6 +95,13 @@ class Parser:
             return base64.b64decode(answer["png"], validate=True)
         except (KeyError, TypeError, ValueError):
             raise ChildDied("broken") from None
+
+    def content_sha256(self, path: str | PathLike[str]) -> str:
+        """Digest what a file says whatever its encoding, for comparing; raises as `parse` does."""
+        answer = self._ask({"do": "content", "path": os.fspath(path)})
+        if not isinstance(found := answer.get("sha256"), str) or len(found) != 64:
+            raise ChildDied("broken")
+        return found
 
     def close(self) -> None:
         """End the child."""
@@ -200,6 +209,9 @@ def _limit_cpu(seconds: int) -> None:
 def serve(memory: int, cpu: int) -> None:
     """Answer requests from stdin until it ends. Runs in the child only."""
     from core.intake.tasks import answer
+
+    warnings.simplefilter("ignore")                       # pydicom's quote values of the file
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)                                         # decoders print to stdout; the pipe is for answers alone

@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 from core.intake import wire
+from core.intake.content import content_sha256
 from plugin_sdk.dicom.guard import opened
 from plugin_sdk.dicom.header import header_of, json_of
 from plugin_sdk.dicom.refusals import HeldBack, Refused
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Do one request; every outcome is an answer, so that one file never costs the next one its child."""
     try:
-        return _render(request) if request["do"] == "render" else _parse(request)
+        return _DO[request["do"]](request)
     except Refused as refused:
         return {"error": "refused", "reason": refused.reason, "detail": refused.detail}
     except HeldBack as held:
@@ -41,3 +42,10 @@ def _render(request: dict[str, Any]) -> dict[str, Any]:
     window = request["window"]
     png = render_png(request["path"], request["frame"], (window[0], window[1]) if window else None)
     return {"png": base64.b64encode(png).decode("ascii")}
+
+
+def _content(request: dict[str, Any]) -> dict[str, Any]:
+    return {"sha256": content_sha256(request["path"])}
+
+
+_DO = {"parse": _parse, "render": _render, "content": _content}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,9 @@ Window = tuple[float, float]
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230
 _VALUE_GROUP, _VOI_GROUP = 0x00289145, 0x00289132
 _MODALITY_LUT, _VOI_LUT = 0x00283000, 0x00283010
-_DECODER_ERRORS = (ValueError, RuntimeError, NotImplementedError, AttributeError, LookupError, TypeError)
+_DECODER_ERRORS = (
+    ValueError, RuntimeError, NotImplementedError, AttributeError, LookupError, TypeError, OSError, EOFError, struct.error
+)
 
 
 class CannotRender(Exception):
@@ -72,6 +75,7 @@ def render_png(path: str | PathLike[str], frame: int = 0, window: Window | None 
 
 def _decoded(path: str | PathLike[str], frame: int, transfer_syntax: str, frames: int) -> tuple[Any, Array]:
     from pydicom import config, dcmread
+    from pydicom.errors import BytesLengthException
     from pydicom.pixels.processing import apply_color_lut
     from pydicom.pixels.utils import pixel_array
     from pydicom.uid import UID
@@ -85,7 +89,7 @@ def _decoded(path: str | PathLike[str], frame: int, transfer_syntax: str, frames
         pixels = pixel_array(data, index=frame)
         if str(data.get("PhotometricInterpretation", "")) == "PALETTE COLOR" and pixels.ndim == 2:
             pixels = apply_color_lut(pixels, data)
-    except _DECODER_ERRORS as error:
+    except (*_DECODER_ERRORS, BytesLengthException) as error:
         raise CannotRender((str(error) or type(error).__name__).splitlines()[0][:200]) from error
     return data, pixels
 

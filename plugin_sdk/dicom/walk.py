@@ -120,7 +120,7 @@ class Walker:
                 raise HeldBack("unreadable", "in a sequence") from None
             if element.tag in (ITEM_END, SEQUENCE_END):
                 self.note("stray_delimiter")
-            else:
+            elif "stray_item" not in self.notes or element.tag not in found:
                 found[element.tag] = element
         return found
 

@@ -196,6 +196,15 @@ def test_a_broken_sequence_costs_that_sequence_and_not_the_image() -> None:
     assert "sequence_left_out" in check(io.BytesIO(part10(body))).notes
 
 
+def test_an_item_outside_of_a_sequence_never_becomes_the_identity() -> None:
+    foreign = explicit(0x00080018, "UI", b"9.9.9.9\0")
+    stray = struct.pack("<HHI", 0xFFFE, 0xE000, len(foreign)) + foreign
+    empty = struct.pack("<HHI", 0xFFFE, 0xE000, 0) + foreign
+    for odd in (stray, empty):
+        found = check(io.BytesIO(part10(IDENTITY + explicit(0x00400555, "SQ", b"") + odd)))
+        assert found.sop_uid == "1.2.3.4" and "stray_item" in found.notes
+
+
 def test_every_flipped_byte_of_a_header_is_stored_held_or_refused(tmp_path: Path) -> None:
     whole = ct_file(rows=4)
     for at in range(128, len(whole)):
