@@ -80,17 +80,17 @@ def is_own_address(value: str) -> bool:
     return OWN_ADDRESS.search(expression.partition("|default")[0].strip()) is not None
 
 
-def test_the_folder_is_not_empty():
+def test_the_folder_is_not_empty() -> None:
     assert {"base.html", "login.html", "macros/list.html"} <= set(TEMPLATES)
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_every_template_compiles(app: Flask, name: str):
+def test_every_template_compiles(app: Flask, name: str) -> None:
     app.jinja_env.get_template(name)
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_every_template_keeps_to_the_policy(name: str):
+def test_every_template_keeps_to_the_policy(name: str) -> None:
     assert problems(source(name)) == []
 
 
@@ -108,21 +108,21 @@ def test_every_template_keeps_to_the_policy(name: str):
         ('<p hx-trigger="click[ctrlKey]">', "hx-trigger needs eval"),
     ],
 )
-def test_the_rules_find_what_they_are_for(text: str, problem: str):
+def test_the_rules_find_what_they_are_for(text: str, problem: str) -> None:
     assert problem in problems(text)
 
 
-def test_an_address_of_ours_passes_with_its_quotes():
+def test_an_address_of_ours_passes_with_its_quotes() -> None:
     assert problems('<a class="x" href="{{ url_for("studies.show", id=study.id) }}">{% if a > b %}…{% endif %}</a>') == []
 
 
 @pytest.mark.parametrize("sheet", SHEETS, ids=lambda p: p.name)
-def test_our_style_sheets_use_hex_colours_only(sheet: Path):
+def test_our_style_sheets_use_hex_colours_only(sheet: Path) -> None:
     assert re.findall(r"\b(?:oklch|oklab|hsla?|rgba?|color-mix|light-dark)\(", sheet.read_text("utf-8")) == []
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.name)
-def test_our_scripts_neither_evaluate_text_nor_store_anything(script: Path):
+def test_our_scripts_neither_evaluate_text_nor_store_anything(script: Path) -> None:
     forbidden = r"\beval\(|new Function|innerHTML|outerHTML\s*=|insertAdjacentHTML|localStorage|sessionStorage|indexedDB"
     assert re.findall(forbidden, script.read_text("utf-8")) == []
 
@@ -156,7 +156,7 @@ READ_ON = [
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(("front", "ground"), READ_ON)
-def test_text_stands_out_at_least_four_and_a_half_to_one(theme: str, front: str, ground: str):
+def test_text_stands_out_at_least_four_and_a_half_to_one(theme: str, front: str, ground: str) -> None:
     colour = tokens(theme)
     light, dark = sorted((luminance(colour[front]), luminance(colour[ground])), reverse=True)
     assert (light + 0.05) / (dark + 0.05) >= 4.5
@@ -167,7 +167,7 @@ def draw(app: Flask, text: str, **values: object) -> str:
         return re.sub(r"\s+", " ", app.jinja_env.from_string(text).render(values)).strip()
 
 
-def test_a_state_shows_its_word_and_its_icon(app: Flask):
+def test_a_state_shows_its_word_and_its_icon(app: Flask) -> None:
     state = SimpleNamespace(value="PENDING_REVIEW", label="待审核", tone="review", icon="hourglass")
     drawn = draw(app, '{% from "macros/state.html" import state_badge %}{{ state_badge(state) }}', state=state)
     assert drawn == (
@@ -176,12 +176,12 @@ def test_a_state_shows_its_word_and_its_icon(app: Flask):
     )
 
 
-def test_a_marker_says_in_words_what_it_means(app: Flask):
+def test_a_marker_says_in_words_what_it_means(app: Flask) -> None:
     text = '{% from "macros/state.html" import marker %}{{ marker("efilm", "电子胶片") }}'
     assert draw(app, text) == '<span class="mk mk-film" title="电子胶片">片</span>'
 
 
-def test_an_error_takes_the_place_of_the_hint_and_is_tied_to_its_field(app: Flask):
+def test_an_error_takes_the_place_of_the_hint_and_is_tied_to_its_field(app: Flask) -> None:
     drawn = draw(
         app,
         '{% from "macros/form.html" import field %}'
@@ -193,20 +193,20 @@ def test_an_error_takes_the_place_of_the_hint_and_is_tied_to_its_field(app: Flas
     assert "8 位" not in drawn
 
 
-def test_what_a_person_typed_stays_text_in_a_field(app: Flask):
+def test_what_a_person_typed_stays_text_in_a_field(app: Flask) -> None:
     drawn = draw(
         app, '{% from "macros/form.html" import field %}{{ field("name", "姓名", value) }}', value='"><b>x</b>'
     )
     assert 'value="&#34;&gt;&lt;b&gt;x&lt;/b&gt;"' in drawn
 
 
-def test_a_password_is_never_written_back(app: Flask):
+def test_a_password_is_never_written_back(app: Flask) -> None:
     drawn = draw(app, '{% from "macros/form.html" import field %}{{ field("p", "密码", "secret1", kind="password") }}')
     assert 'type="password"' in drawn
     assert "secret1" not in drawn
 
 
-def test_a_detail_that_is_missing_reads_unset(app: Flask):
+def test_a_detail_that_is_missing_reads_unset(app: Flask) -> None:
     drawn = draw(app, '{% from "macros/dl.html" import details %}{{ details([("住院号", none), ("门诊号", "M1")]) }}')
     assert '<dt>住院号</dt><dd class="unset">未填</dd>' in drawn
     assert "<dt>门诊号</dt><dd>M1</dd>" in drawn
