@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from . import values
+from . import uids, values
+from .frames import frame_bytes
 from .guard import Opened, opened
 from .pixels import Geometry
-from .walk import DataSet, Element
+from .walk import DOUBLE_PIXELS, FLOAT_PIXELS, PIXEL_DATA, DataSet, Element
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,9 +60,16 @@ def render_png(path: str | PathLike[str], frame: int = 0, window: Window | None 
 
     with opened(path) as it:
         look, result, geometry = _look(it, frame), it.result, Geometry.of(it.source, it.data)
-    if result.pixels is None or not 0 <= frame < result.pixels.n_frames:
-        raise CannotRender("no such frame")
-    data, pixels = _decoded(path, frame, result.transfer_syntax, result.pixels.n_frames)
+        if result.pixels is None or not 0 <= frame < result.pixels.n_frames:
+            raise CannotRender("no such frame")
+        content = frame_bytes(it.source.read, result.pixels, frame)
+        form = "<f4" if FLOAT_PIXELS in it.data else "<f8" if DOUBLE_PIXELS in it.data else ""
+    data: Any = None
+    pixels: Array
+    if form and PIXEL_DATA not in it.data:
+        pixels = np.frombuffer(content, form).reshape(geometry.rows, geometry.columns)
+    else:
+        data, pixels = _decoded(path, content, result.transfer_syntax, encapsulated=result.pixels.encapsulated)
     if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
         picture = _colour(pixels)
     elif pixels.ndim == 2:
@@ -73,8 +81,12 @@ def render_png(path: str | PathLike[str], frame: int = 0, window: Window | None 
     return out.getvalue()
 
 
-def _decoded(path: str | PathLike[str], frame: int, transfer_syntax: str, frames: int) -> tuple[Any, Array]:
+def _decoded(
+    path: str | PathLike[str], content: bytes, transfer_syntax: str, *, encapsulated: bool
+) -> tuple[Any, Array]:
+    """Decode one frame in the header of its file; the other frames are never read."""
     from pydicom import config, dcmread
+    from pydicom.encaps import encapsulate
     from pydicom.errors import BytesLengthException
     from pydicom.pixels.processing import apply_color_lut
     from pydicom.pixels.utils import pixel_array
@@ -83,10 +95,16 @@ def _decoded(path: str | PathLike[str], frame: int, transfer_syntax: str, frames
     config.settings.reading_validation_mode = config.IGNORE
     config.settings.writing_validation_mode = config.IGNORE
     try:
-        data = dcmread(path, force=True)
-        data.file_meta.TransferSyntaxUID = UID(transfer_syntax)
-        data.NumberOfFrames = frames
-        pixels = pixel_array(data, index=frame)
+        data = dcmread(path, force=True, stop_before_pixels=True)
+        data.file_meta.TransferSyntaxUID = UID(transfer_syntax if encapsulated else uids.EXPLICIT_LE)
+        data.NumberOfFrames = 1
+        for keyword, value in (("BitsStored", data.BitsAllocated), ("PixelRepresentation", 0), ("SamplesPerPixel", 1)):
+            if data.get(keyword) is None:
+                setattr(data, keyword, value)
+        padded = content + b"\0" * (len(content) % 2)
+        data.PixelData = encapsulate([padded], has_bot=False) if encapsulated else padded
+        data["PixelData"].VR = "OB" if encapsulated or data.BitsAllocated <= 8 else "OW"
+        pixels = pixel_array(data)
         if str(data.get("PhotometricInterpretation", "")) == "PALETTE COLOR" and pixels.ndim == 2:
             pixels = apply_color_lut(pixels, data)
     except (*_DECODER_ERRORS, BytesLengthException) as error:
@@ -145,12 +163,12 @@ def _grey(data: Any, pixels: Array, look: _Look, window: Window | None) -> Array
     import numpy as np
     from pydicom.pixels.processing import apply_modality_lut, apply_voi
 
-    if look.mask_bits:
+    if look.mask_bits and np.issubdtype(pixels.dtype, np.integer):
         pixels = _masked(pixels, look)
     valid = np.isfinite(pixels) if look.padding is None else np.isfinite(pixels) & (pixels != look.padding)
     try:
-        output = apply_modality_lut(pixels, data) if look.luts[0] else pixels
-        if window is None and look.luts[1] and not look.windows:
+        output = apply_modality_lut(pixels, data) if look.luts[0] and data is not None else pixels
+        if window is None and data is not None and look.luts[1] and not look.windows:
             output = apply_voi(np.asarray(output), data)
     except _DECODER_ERRORS as error:
         raise CannotRender(str(error).splitlines()[0][:200]) from error

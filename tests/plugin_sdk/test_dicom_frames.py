@@ -184,3 +184,18 @@ def test_a_caller_may_choose_the_window(tmp_path: Path) -> None:
     data = dataset(np.array([[0, 100], [200, 300]], "<u2"))
     data.RescaleIntercept, data.RescaleSlope = -100, 1
     assert picture(save(tmp_path / "c.dcm", data), window=(0, 2)).tolist() == [[0, 255], [255, 255]]
+
+
+def test_float_pixels_are_drawn_as_the_numbers_they_are(tmp_path: Path) -> None:
+    data = dataset(np.zeros((2, 2), "<u2"))
+    del data[0x7FE00010]
+    data.add_new(0x7FE00008, "OF", np.array([[-1.0, 0.0], [1.0, 1.0]], "<f4").tobytes())
+    data.BitsAllocated = 32
+    assert picture(save(tmp_path / "f.dcm", data), window=(0, 2))[:, 0].tolist() == [0, 255]
+
+
+def test_the_last_of_many_frames_is_drawn_without_the_others(tmp_path: Path) -> None:
+    data = dataset(np.stack([np.full((4, 4), n, "<u2") for n in (10, 20, 30)]), 3)
+    data.RescaleIntercept, data.RescaleSlope = 0, 1
+    path = save(tmp_path / "m.dcm", data)
+    assert [int(picture(path, n, (20, 20))[0, 0]) for n in range(3)] == [0, 134, 255]
