@@ -70,7 +70,7 @@ def render_png(path: str | PathLike[str], frame: int = 0, window: Window | None 
         pixels = np.frombuffer(content, form).reshape(geometry.rows, geometry.columns)
     else:
         data, pixels = _decoded(path, content, result.transfer_syntax, encapsulated=result.pixels.encapsulated)
-    if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
+    if pixels.ndim == 3 and pixels.shape[-1] in (3, 4):
         picture = _colour(pixels)
     elif pixels.ndim == 2:
         picture = _grey(data, pixels, look, window)
