@@ -45,7 +45,7 @@ def open_images(ctx: TenantCtx, study_ids: Sequence[int]) -> Opening:
         raise NotFound
     readable, at = found[0], clock.now()
     with all_tenants() as db:
-        uids = dict(db.execute(sa.select(Study.id, Study.uid).where(Study.id.in_(study_ids))).tuples())
+        uids = {row.id: row.uid for row in db.execute(sa.select(Study.id, Study.uid).where(Study.id.in_(study_ids)))}
     row = StudyAccess(
         principal=ctx.principal, tenant_id=ctx.tenant.id, owner_tenant=readable.owner_tenant,
         study_ids=list(readable.study_ids), grant_ids=list(readable.grant_ids), profile=readable.profile,
