@@ -118,7 +118,7 @@ def headers(scope: Scope, instance_ids: Collection[int]) -> Mapping[int, bytes]:
         InstanceFrames.tenant_id == scope.owner_tenant, InstanceFrames.instance_id.in_(sorted(instance_ids))
     )
     with all_tenants() as db:
-        return dict(db.execute(stmt).tuples().all())
+        return {key: meta for key, meta in db.execute(stmt)}
 
 
 def exists(scope: Scope, study_uid: str, series_uid: str | None = None) -> bool:
