@@ -41,6 +41,7 @@ def core() -> Declarations:
         declared.resource(name, dotted)
     declared.blueprint("core.accounts.views:bp", scope="account")
     declared.blueprint("core.web.health:bp", scope="public")
+    declared.blueprint("core.audit.views:bp", scope="tenant")
     declared.blueprint("core.studies.views:bp", scope="tenant")
     declared.blueprint("core.studies.api:bp", scope="api")
     declared.blueprint("core.work.views:bp", scope="tenant")

@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -121,6 +122,18 @@ def insert_all(session: TenantSession, model: type[Any], rows: list[dict[str, An
     tenant_id = session.info["tenant_id"]
     if rows:
         session.connection().execute(sa.insert(model.__table__), [{**row, "tenant_id": tenant_id} for row in rows])
+
+
+def insert_missing(session: Session, model: type[Any], **values: Any) -> int | None:
+    """Insert a row of this tenant unless one of its unique keys is taken.
+
+    :return: id of the new row, None when the row was there already: another process may have won the race
+    """
+    table: Any = model.__table__
+    session.flush()
+    insert = postgresql.insert if session.connection().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(tenant_id=session.info["tenant_id"], **values).on_conflict_do_nothing()
+    return session.connection().execute(statement.returning(table.c.id)).scalar()
 
 
 def listen() -> None:

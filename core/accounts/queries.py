@@ -1,0 +1,90 @@
+"""What the pages of an account show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from core.accounts import login
+from core.accounts.models import LoginSession
+from core.tenancy.models import Membership, Role, Tenant
+from core.tenancy.sessions import all_tenants, nobody
+from plugin_sdk.errors import NotFound
+
+if TYPE_CHECKING:
+    from core.host.house import Application
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """One tenant on the workbench. ``counts`` are (label, number, url)."""
+
+    code: str
+    name: str
+    kind: str
+    roles: str
+    url: str
+    counts: tuple[tuple[object, int, str], ...]
+    default: bool
+
+
+def cards(house: Application, account_id: int) -> list[Card]:
+    """The account's tenants with what waits in each; plugins fill ``workbench.count``."""
+    found = []
+    with all_tenants() as db:
+        rows = db.execute(
+            sa.select(Membership, Tenant, Role.name)
+            .join(Tenant, Tenant.id == Membership.tenant_id)
+            .join(Role, Role.id == Membership.role_id)
+            .where(Membership.account_id == account_id, Membership.left_at.is_(None))
+            .order_by(Tenant.kind.desc(), Tenant.name)
+        ).all()
+    for membership, tenant, role in rows:
+        found.append(
+            Card(
+                code=tenant.code, name=tenant.name, kind=tenant.kind, roles=role, url=f"/t/{tenant.code}/",
+                counts=_counts(house, tenant), default=bool(membership.prefs.get("landing")),
+            )
+        )
+    return found
+
+
+def _counts(house: Application, tenant: Tenant) -> tuple[tuple[object, int, str], ...]:
+    counts: list[tuple[object, int, str]] = []
+    for owner, declared in house.plugins.house.by_owner.items():
+        if owner != "core" and tenant.plugins.get(owner) != "on":
+            continue
+        for slot in declared.slots:
+            if slot.name == "workbench.count" and slot.load is not None:
+                load: Any = house.resolve(slot.load) if isinstance(slot.load, str) else slot.load
+                with house.system_ctx(tenant.id, write=False) as ctx:
+                    counts.extend(load(ctx)["counts"])
+    return tuple(counts)
+
+
+def landing(account_id: int) -> str | None:
+    """Where the login leads, if the account chose a tenant it still belongs to."""
+    return next((f"/t/{t.code}/" for m, t in login.tenants_of(account_id) if m.prefs.get("landing")), None)
+
+
+def set_landing(account_id: int, code: str) -> None:
+    with all_tenants(write=True) as db:
+        for membership, tenant in db.execute(
+            sa.select(Membership, Tenant)
+            .join(Tenant, Tenant.id == Membership.tenant_id)
+            .where(Membership.account_id == account_id)
+        ):
+            membership.prefs = {**membership.prefs, "landing": tenant.code == code}
+
+
+def session(account_id: int, public_id: str) -> LoginSession:
+    """:raise NotFound: no session of this account"""
+    with nobody() as db:
+        row = db.scalars(
+            sa.select(LoginSession).where(LoginSession.public_id == public_id, LoginSession.account_id == account_id)
+        ).one_or_none()
+    if row is None:
+        raise NotFound
+    return row

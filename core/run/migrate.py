@@ -1,0 +1,117 @@
+"""Migrations: one Alembic environment, one version table per owner, core first, then plugins in start order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy.engine import Connection
+
+import migrations
+
+from core.host.house import Application
+from plugin_sdk.db import db, metadata
+
+HERE = Path(migrations.__file__).parent
+
+
+class BrokenKeys(RuntimeError):
+    """A migration left rows that point nowhere; it was rolled back."""
+
+
+def owners(house: Application) -> list[tuple[str, Path]]:
+    """Each owner with migrations and the folder of its versions, in the order they run."""
+    found = [("core", HERE / "versions" / "core")]
+    for name in house.plugins.ready:
+        where = house.plugins.found[name].migrations
+        if where:
+            found.append((name, HERE / "versions" / name if where == "bundled" else Path(where)))
+    return found
+
+
+def upgrade(house: Application, to: str = "head") -> None:
+    """Bring the schema up. All owners in one transaction each."""
+    for owner, folder in owners(house):
+        with _alembic(house, owner, folder) as config:
+            command.upgrade(config, to)
+
+
+def downgrade(house: Application, owner: str, to: str = "base") -> None:
+    folder = dict(owners(house))[owner]
+    with _alembic(house, owner, folder) as config:
+        command.downgrade(config, to)
+
+
+def revision(house: Application, owner: str, message: str) -> None:
+    """Write a new version from the difference between models and database."""
+    folder = dict(owners(house))[owner]
+    with _alembic(house, owner, folder) as config:
+        command.revision(config, message=message, autogenerate=True, version_path=str(folder))
+
+
+def differences(house: Application) -> list[object]:
+    """What models and database do not agree on; empty when all is well."""
+    found: list[object] = []
+    with db.engine.connect() as connection:
+        for owner, _ in owners(house):
+            mine = tables_of(house, owner)
+            context = MigrationContext.configure(
+                connection,
+                opts={
+                    "version_table": f"alembic_version_{owner}",
+                    "compare_type": True,
+                    "include_object": lambda thing, name, kind, *_: _table_of(thing, name, kind) in mine,
+                },
+            )
+            found += compare_metadata(context, metadata)
+    return found
+
+
+def tables_of(house: Application, owner: str) -> frozenset[str]:
+    """A plugin's tables carry its prefix; core's are the rest."""
+    prefixes = tuple(f"{n}_" for n, p in house.plugins.found.items() if p.migrations)
+    if owner == "core":
+        return frozenset(t for t in metadata.tables if not t.startswith(prefixes)) if prefixes else frozenset(metadata.tables)
+    return frozenset(t for t in metadata.tables if t.startswith(f"{owner}_"))
+
+
+def _table_of(thing: object, name: str | None, kind: str) -> str | None:
+    return name if kind == "table" else getattr(getattr(thing, "table", None), "name", None)
+
+
+@contextmanager
+def _alembic(house: Application, owner: str, folder: Path) -> Iterator[AlembicConfig]:
+    """An Alembic configuration on one connection; commits at the end, after foreign keys were checked.
+
+    SQLite: foreign keys are off before BEGIN (inside a transaction the pragma is ignored), or a batch ALTER with
+    cascading keys would empty other tables.
+    """
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(HERE))
+    config.set_main_option("version_locations", str(folder))
+    with db.engine.connect().execution_options(telerad_begin="BEGIN IMMEDIATE") as connection:
+        if connection.dialect.name == "sqlite":
+            raw = connection.connection.dbapi_connection
+            assert raw is not None
+            raw.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                config.attributes.update(connection=connection, owner=owner, tables=tables_of(house, owner))
+                yield config
+                _check_keys(connection)
+        finally:
+            if connection.dialect.name == "sqlite":
+                raw.execute("PRAGMA foreign_keys=ON")
+
+
+def _check_keys(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        bad = connection.execute(sa.text("PRAGMA foreign_key_check")).all()
+        if bad:
+            raise BrokenKeys(f"{len(bad)} rows of {sorted({r[0] for r in bad})}")

@@ -1,0 +1,86 @@
+"""Pages of the study list and of one study."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from core.lists import choice
+from core.studies import actions, queries
+from core.studies.lists import SEX, STATUS, STUDIES, masked_phone, status_of
+from core.web import slots
+from plugin_sdk.capabilities import Viewer
+from plugin_sdk.errors import NotFound
+from plugin_sdk.i18n import lazy as _l
+from plugin_sdk.web import requires, show_list
+
+bp = Blueprint("studies", __name__)
+TABS = {"case": _l("病例信息"), "series": _l("序列信息")}
+
+
+@bp.get("/studies")
+@requires("hospital.study.view")
+def index() -> ResponseReturnValue:
+    return show_list(STUDIES)
+
+
+@bp.post("/studies/columns")
+@requires("hospital.study.view")
+def columns() -> ResponseReturnValue:
+    """Keep which columns this person shows."""
+    choice.keep(g.ctx, STUDIES.name, request.form.getlist("col"))
+    return redirect(url_for(".index"), 303)
+
+
+@bp.get("/studies/<study:id>", defaults={"tab": "case"})
+@bp.get("/studies/<study:id>/<any(case, series):tab>")
+@requires("hospital.study.view")
+def show(id: str, tab: str) -> ResponseReturnValue:
+    row = queries.by_public_id(g.ctx, id)
+    series = queries.series_of(g.ctx, row.id)
+    return render_template(
+        "study.html", study=row, patient=row.patient, series=series, counts=queries.counts(g.ctx, [s.id for s in series]),
+        tab=tab, tabs=TABS, sex=SEX.get(row.patient.sex, "-"), status=status_of(row), status_label=STATUS,
+        phone=masked_phone(row.patient.phone), actions=slots.fill(g.ctx, "study.action", study=row),
+        sides=slots.fill(g.ctx, "study.side", study=row),
+    )
+
+
+@bp.post("/studies/<study:id>/images")
+@requires("hospital.study.view")
+def open_images(id: str) -> ResponseReturnValue:
+    row = queries.by_public_id(g.ctx, id)
+    viewer = g.ctx.get(Viewer)
+    if viewer is None:
+        raise NotFound
+    opening = g.ctx.studies.open_images([row.id])
+    g.ctx.audit("study.viewed", ref=f"studies:study:{row.public_id}")
+    return redirect(viewer.url(opening.access, study_uids=opening.study_uids), 303)
+
+
+@bp.post("/studies/<study:id>/lock")
+@requires("hospital.study.lock")
+def lock(id: str) -> ResponseReturnValue:
+    actions.lock(g.ctx, id)
+    flash(str(_l("已锁定")))
+    return _back(id)
+
+
+@bp.post("/studies/<study:id>/unlock")
+@requires("hospital.study.lock")
+def unlock(id: str) -> ResponseReturnValue:
+    actions.unlock(g.ctx, id)
+    flash(str(_l("已解锁")))
+    return _back(id)
+
+
+@bp.post("/studies/<study:id>/delete")
+@requires("hospital.study.delete")
+def delete(id: str) -> ResponseReturnValue:
+    actions.trash(g.ctx, id)
+    flash(str(_l("已移入回收站")))
+    return redirect(url_for(".index"), 303)
+
+
+def _back(id: str) -> ResponseReturnValue:
+    return redirect(url_for(".index") + (f"?{request.form['query']}" if request.form.get("query") else f"?data_id={id}"), 303)

@@ -1,0 +1,158 @@
+"""Make tenants, connect them, switch their plugins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from core import clock
+from core.tenancy import permissions
+from core.tenancy.models import Membership, Role, Tenant, TenantLink
+from plugin_sdk.capabilities import CAPABILITIES
+from plugin_sdk.errors import Conflict, DomainError, RefusedByPlugin
+from plugin_sdk.events import PluginChanged
+from plugin_sdk.i18n import lazy as _l
+
+if TYPE_CHECKING:
+    from core.host.context import TenantCtx
+    from core.host.house import Application
+
+CODE = re.compile(r"[A-Z][A-Z0-9]{1,15}")
+RESERVED = frozenset({"PLATFORM"})
+
+
+class BadCode(DomainError):
+    sentence = _l("编码为 2-16 位大写字母和数字，以字母开头")
+
+
+class CodeTaken(Conflict):
+    sentence = _l("编码已被使用")
+
+
+def create(session: Session, house: Application, *, code: str, kind: str, name: str) -> Tenant:
+    """Make a tenant with its built-in roles and every plugin of its side that stands alone switched on.
+
+    :raise BadCode: not a code; :raise CodeTaken: used before
+    """
+    if not CODE.fullmatch(code) or code in RESERVED or kind not in permissions.ROLE_NAMES:
+        raise BadCode
+    if session.scalar(sa.select(Tenant.id).where(Tenant.code == code)) is not None:
+        raise CodeTaken
+    plugins = {n: "on" for n in house.plugins.ready if house.plugins.found[n].side in (kind, "both")}
+    tenant = Tenant(code=code, kind=kind, number=code, name=name, plugins=plugins, created_at=clock.now())
+    session.add(tenant)
+    session.flush()
+    for role, title in permissions.ROLE_NAMES[kind].items():
+        session.add(
+            Role(
+                tenant_id=tenant.id, code=role, name=str(title), builtin=True,
+                permissions=permissions.of_role(house.plugins.house.permissions, kind, role),
+            )
+        )
+    session.flush()
+    return tenant
+
+
+def join(session: Session, *, tenant: Tenant, account_id: int, role: str) -> None:
+    """Make an account a member with a role, or change its role.
+
+    :raise DomainError: no such role here
+    """
+    found = session.scalars(sa.select(Role).where(Role.tenant_id == tenant.id, Role.code == role)).one_or_none()
+    if found is None:
+        raise DomainError(_l("没有此角色"))
+    member = session.scalars(
+        sa.select(Membership).where(Membership.tenant_id == tenant.id, Membership.account_id == account_id)
+    ).one_or_none()
+    if member is None:
+        session.add(Membership(tenant_id=tenant.id, account_id=account_id, role_id=found.id, joined_at=clock.now()))
+    else:
+        member.role_id, member.left_at = found.id, None
+    session.flush()
+
+
+def connect(session: Session, *, hospital: Tenant, group: Tenant) -> TenantLink:
+    """Connect a hospital and a group at once; an existing live connection is returned."""
+    link = session.scalars(
+        sa.select(TenantLink).where(
+            TenantLink.hospital_id == hospital.id, TenantLink.group_id == group.id, TenantLink.state != "ended"
+        )
+    ).one_or_none()
+    if link is None:
+        at = clock.now()
+        link = TenantLink(
+            hospital_id=hospital.id, group_id=group.id, state="active", applied_at=at, connected_at=at
+        )
+        session.add(link)
+        session.flush()
+    return link
+
+
+def refresh_builtin_roles(session: Session, house: Application) -> int:
+    """Give built-in roles the codes of plugins that came since. :return: how many roles changed"""
+    changed = 0
+    for role, kind in session.execute(
+        sa.select(Role, Tenant.kind).join(Tenant, Tenant.id == Role.tenant_id).where(Role.builtin)
+    ):
+        codes = permissions.of_role(house.plugins.house.permissions, kind, role.code)
+        if role.permissions != codes:
+            role.permissions, changed = codes, changed + 1
+    return changed
+
+
+def enable(ctx: TenantCtx, name: str) -> None:
+    """Switch a plugin and what it requires on, in this transaction.
+
+    :raise DomainError: not installed, broken, or for the other side
+    """
+    plugins = ctx.app.plugins
+    if name not in plugins.ready or plugins.found[name].side not in (ctx.side, "both"):
+        raise DomainError(_l("插件未安装或未启动"))
+    for need in _needs(ctx, name):
+        enable(ctx, need)
+    row = ctx.db.get_one(Tenant, ctx.tenant.id)
+    if row.plugins.get(name) == "on":
+        return
+    before = row.plugins.get(name, "off")
+    row.plugins = {**row.plugins, name: "on"}
+    ctx.row = row
+    ctx.__dict__.pop("enabled", None)
+    ctx.__dict__.pop("hooks", None)
+    ctx.hooks.tenant_enabled(ctx, name)
+    ctx.audit("plugin.enabled", ref=f"host:plugin:{name}")
+    ctx.emit(PluginChanged(plugin=name, before=before, after="on"))
+
+
+def disable(ctx: TenantCtx, name: str) -> None:
+    """Switch a plugin off; its data stays.
+
+    :raise Conflict: another enabled plugin requires it, or it objects itself
+    """
+    for other in ctx.enabled:
+        if other != name and other in ctx.app.plugins.found and name in _needs(ctx, other):
+            raise Conflict(_l("其他已启用的插件需要它"))
+    problems = ctx.hooks.check_disable(ctx, name)
+    if problems:
+        raise RefusedByPlugin(problems[0].text)
+    row = ctx.db.get_one(Tenant, ctx.tenant.id)
+    before = row.plugins.get(name, "off")
+    row.plugins = {k: v for k, v in row.plugins.items() if k != name}
+    ctx.audit("plugin.disabled", ref=f"host:plugin:{name}")
+    ctx.emit(PluginChanged(plugin=name, before=before, after="off"))
+
+
+def _needs(ctx: TenantCtx, name: str) -> Sequence[str]:
+    """Plugins that a plugin requires here; a capability is met by an enabled provider, else by the first installed."""
+    found = ctx.app.plugins.found
+    needs: list[str] = []
+    for need in found[name].requires:
+        if need not in CAPABILITIES:
+            needs.append(need)
+            continue
+        providers = [n for n, p in found.items() if need in p.provides]
+        needs.append(next((n for n in providers if n in ctx.enabled), providers[0]))
+    return needs

@@ -1,0 +1,115 @@
+"""What every page shows around its content: brand, side, tenants, menu, addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, g, request, url_for
+from flask_babel import gettext
+from flask_wtf.csrf import generate_csrf
+
+from core import clock
+from core.accounts import login
+from core.web.i18n import language
+from plugin_sdk.i18n import now as translate
+from plugin_sdk.types import MenuItem
+
+if TYPE_CHECKING:
+    from core.host.house import Application
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One line of the side menu."""
+
+    title: object
+    url: str
+    icon: str
+    active: bool
+    key: str
+    children: tuple[Entry, ...] = ()
+
+
+def install(app: Flask, house: Application) -> None:
+    app.jinja_env.globals.update(_=translate, gettext=gettext, csrf_token=generate_csrf)
+    app.jinja_env.filters["local"] = local_text
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+
+    @app.context_processor
+    def around() -> dict[str, Any]:
+        ctx, principal = g.get("ctx"), g.get("principal")
+        return {
+            "brand": house.config.brand,
+            "lang": "en" if language() == "en" else "zh-CN",
+            "side": ctx.side if ctx else "",
+            "tenant": ctx.tenant if ctx else None,
+            "tenants": _tenants(principal) if ctx else [],
+            "user": {"name": principal.account.name, "id": principal.account.public_id} if principal else None,
+            "menu": menu_of(house, ctx) if ctx else [],
+            "urls": _urls(ctx, signed_in=principal is not None),
+            "may": ctx.may if ctx else (lambda code: False),
+            "server_now": clock.now(),
+        }
+
+
+def menu_of(house: Application, ctx: Any) -> list[Entry]:
+    """Entries that this member may open, in declared order (``after``)."""
+    items = [
+        m
+        for owner, d in house.plugins.house.by_owner.items()
+        if owner == "core" or owner in ctx.enabled
+        for m in d.menus
+        if m.side == ctx.side and ctx.may(m.code)
+    ]
+    return [
+        Entry(
+            title=m.title, url=url_for(m.endpoint), icon=m.icon, key=m.key, active=_is_active(m),
+        )
+        for m in _ordered(items)
+    ]
+
+
+def _ordered(items: list[MenuItem]) -> list[MenuItem]:
+    placed: list[MenuItem] = []
+    for item in items:
+        at = next((i for i, p in enumerate(placed) if p.key == item.after), None)
+        placed.insert(len(placed) if at is None else at + 1, item)
+    return placed
+
+
+def _is_active(item: MenuItem) -> bool:
+    return request.endpoint == item.endpoint or (
+        request.blueprint is not None and request.blueprint == item.endpoint.partition(".")[0] and item.key != "home"
+        and not any(request.endpoint == m for m in (f"{request.blueprint}.done",))
+    )
+
+
+def _tenants(principal: Any) -> list[dict[str, str]]:
+    return [
+        {"code": t.code, "name": t.name, "kind": t.kind, "url": url_for("home.index", tenant=t.code)}
+        for _, t in login.tenants_of(principal.account.id)
+    ]
+
+
+def _urls(ctx: Any, *, signed_in: bool) -> dict[str, str]:
+    urls = {"workbench": url_for("account.workbench"), "me": url_for("account.me"), "logout": url_for("account.logout"),
+            "login": url_for("account.login"), "alive": url_for("account.alive")} if signed_in else {
+            "login": url_for("account.login")}
+    if ctx:
+        urls |= {"notices": url_for("work.notices"), "todos": url_for("work.todos"), "counts": url_for("work.counts"),
+                 "home": url_for("home.index")}
+        if ctx.may("hospital.study.upload"):
+            urls["upload"] = url_for("uploads.page")
+        if ctx.may("hospital.study.view"):
+            urls["find"] = url_for("studies.index")
+    return urls
+
+
+def local_text(at: Any, pattern: str = "%Y-%m-%d %H:%M") -> str:
+    """An instant as the tenant's wall clock; ``-`` for none."""
+    if at is None:
+        return "-"
+    ctx = g.get("ctx")
+    return clock.local(at, ctx.tenant.zone if ctx else "Asia/Shanghai").strftime(pattern)

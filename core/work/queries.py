@@ -1,0 +1,55 @@
+"""Notices of a person in a tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from core.work.models import Notice
+from plugin_sdk.errors import NotFound
+
+if TYPE_CHECKING:
+    from core.host.context import TenantCtx
+
+MOST = 50
+
+
+def counts(ctx: TenantCtx) -> tuple[int, int]:
+    """Unread notices and open to-dos."""
+    rows = dict(
+        ctx.db.execute(
+            _mine(ctx)
+            .with_only_columns(Notice.todo, sa.func.count())
+            .where(
+                sa.or_(
+                    sa.and_(Notice.todo.is_(False), Notice.read_at.is_(None)),
+                    sa.and_(Notice.todo.is_(True), Notice.done_at.is_(None)),
+                )
+            )
+            .group_by(Notice.todo)
+        )
+        .tuples()
+        .all()
+    )
+    return rows.get(False, 0), rows.get(True, 0)
+
+
+def recent(ctx: TenantCtx, *, todo: bool) -> Sequence[Notice]:
+    stmt = _mine(ctx).where(Notice.todo.is_(todo))
+    if todo:
+        stmt = stmt.where(Notice.done_at.is_(None))
+    return ctx.db.scalars(stmt.order_by(Notice.id.desc()).limit(MOST)).all()
+
+
+def notice(ctx: TenantCtx, public_id: str) -> Notice:
+    """:raise NotFound: no notice of this person here"""
+    row = ctx.db.scalars(_mine(ctx).where(Notice.public_id == public_id)).one_or_none()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _mine(ctx: TenantCtx) -> sa.Select[tuple[Notice]]:
+    return sa.select(Notice).where(Notice.account_id == (ctx.user.id if ctx.user else 0))
