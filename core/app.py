@@ -15,6 +15,7 @@ from core.config import Config
 from core.host import loader
 from core.host.house import Application
 from core.host.lending import Lending
+from core.intake.settings import Intake
 from core.tenancy import sessions, settings
 from core.web import converters, errors, gate, headers, i18n, idempotency, layout, logs
 from plugin_sdk import runtime
@@ -52,6 +53,7 @@ def start(config: Config, *, extra: tuple[type[Plugin], ...] = ()) -> Applicatio
         declarations.core(), allowed=config.plugins, strict=config.strict_plugins, extra=extra
     )
     house = Application(config, plugins)
+    settings.catalogue().add("intake", "tenant", Intake)
     for name in plugins.ready:
         for scope, dotted in plugins.found[name].settings.items():
             settings.catalogue().add(name, scope, loader.resolve(dotted))

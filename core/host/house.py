@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from core import clock
 from core.accounts.models import Account
 from core.config import Config
 from core.host.context import TenantCtx
@@ -42,6 +44,14 @@ class Application:
     def tenant_row(self, tenant_id: int) -> Tenant:
         with nobody() as session:
             return session.get_one(Tenant, tenant_id)
+
+    def now(self) -> datetime:
+        return clock.now()
+
+    def scan(self, statement: sa.Select[Any]) -> Sequence[Any]:
+        """Rows of every tenant, for jobs of the platform that then work tenant by tenant."""
+        with all_tenants() as session:
+            return session.execute(statement).all()
 
     def tenant_by_code(self, code: str) -> Tenant | None:
         with nobody() as session:

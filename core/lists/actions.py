@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from plugin_sdk.lists import ListSpec, ManyAction, RowAction
+
+A = TypeVar("A", RowAction, ManyAction)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +28,8 @@ class ActionView:
 
 def actions_of(ctx: Any, spec: ListSpec, row: Any) -> Sequence[ActionView]:
     """The row's actions: absent without the right, grey with a reason when the state forbids it."""
-    extra: list[RowAction] = ctx.app.plugins.house.for_list("row_actions", spec.name, ctx.enabled)
     views = []
-    for action in (*spec.actions, *(a for a in extra if isinstance(a, RowAction))):
+    for action in (*_declared(ctx, spec, RowAction), *spec.actions):
         if (action.code and not ctx.may(action.code)) or not action.show(row):
             continue
         runs = action.when(row)
@@ -42,9 +43,15 @@ def actions_of(ctx: Any, spec: ListSpec, row: Any) -> Sequence[ActionView]:
 
 
 def many_of(ctx: Any, spec: ListSpec) -> Sequence[ActionView]:
-    extra = ctx.app.plugins.house.for_list("row_actions", spec.name, ctx.enabled)
     return [
         ActionView(key=a.key, label=a.label, url=a.url(), method="post", least=a.least, most=a.most)
-        for a in (*spec.many, *(x for x in extra if isinstance(x, ManyAction)))
+        for a in (*spec.many, *_declared(ctx, spec, ManyAction))
         if not a.code or ctx.may(a.code)
     ]
+
+
+def _declared(ctx: Any, spec: ListSpec, kind: type[A]) -> list[A]:
+    """Actions that enabled plugins add; a dotted name stands for a function that makes one."""
+    found = ctx.app.plugins.house.for_list("row_actions", spec.name, ctx.enabled)
+    made = [ctx.app.resolve(a)() if isinstance(a, str) else a for a in found]
+    return [a for a in made if isinstance(a, kind)]

@@ -94,6 +94,7 @@ def _alembic(house: Application, owner: str, folder: Path) -> Iterator[AlembicCo
     """
     config = AlembicConfig()
     config.set_main_option("script_location", str(HERE))
+    config.set_main_option("path_separator", "newline")
     config.set_main_option("version_locations", str(folder))
     with db.engine.connect().execution_options(telerad_begin="BEGIN IMMEDIATE") as connection:
         if connection.dialect.name == "sqlite":

@@ -77,14 +77,14 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         child.process = subprocess.Popen(child.command, env=self.env, preexec_fn=_die_with_parent)
         child.starts = [*child.starts[-4:], time.monotonic()]
-        log.info("started", extra={"process": child.name, "pid": child.process.pid})
+        log.info("started", extra={"part": child.name, "pid": child.process.pid})
 
     def _watch(self) -> None:
         """Start what ended; after five starts within 30 seconds wait ten seconds each time."""
         for child in self.children:
             if child.process is None or child.process.poll() is None or time.monotonic() < child.not_before:
                 continue
-            log.error("ended, starting again", extra={"process": child.name, "status": child.process.returncode})
+            log.error("ended, starting again", extra={"part": child.name, "status": child.process.returncode})
             recent = [t for t in child.starts if time.monotonic() - t < 30]
             child.not_before = time.monotonic() + (10 if len(recent) >= 5 else 0)
             self._start(child)
@@ -97,7 +97,7 @@ class Supervisor:
                 try:
                     child.process.wait(GRACE if child.name != "worker" else GRACE / 2)
                 except subprocess.TimeoutExpired:
-                    log.error("killed", extra={"process": child.name})
+                    log.error("killed", extra={"part": child.name})
                     child.process.kill()
                     child.process.wait()
         log.info("stopped")

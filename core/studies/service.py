@@ -65,6 +65,10 @@ class StudyService:
     def captures(self, study_id: int, ids: Sequence[str] | None = None) -> Sequence[CaptureView]:
         return captures.views(self.ctx, study_id, ids)
 
+    def read_capture(self, study_id: int, capture_id: str) -> tuple[bytes, str]:
+        """Bytes and media type. :raise NotFound: none that the ctx may see"""
+        return captures.read(self.ctx, study_id, capture_id)
+
     def add_capture(
         self, study_id: int, *, data: bytes, media: str, sop: str, frame: int, caption: str
     ) -> CaptureView:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 FIELDS = frozenset(
     "account_id bytes count delivery_id endpoint error event files handler holder hook instance_id job_id job_name ms "
-    "number objects outcome pid place plugin port process reason request_id series_id signal stage state status "
+    "number objects outcome part pid place plugin port reason request_id series_id signal stage state status "
     "study_id tenant tenant_id tries upload_id method route".split()
 )
 
@@ -52,5 +52,5 @@ def configure(level: str) -> None:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(JsonLines())
         root.addHandler(handler)
-    for noisy in ("pydicom", "pynetdicom", "xhtml2pdf", "reportlab", "PIL", "rq", "werkzeug", "fontTools"):
+    for noisy in ("pydicom", "pynetdicom", "xhtml2pdf", "reportlab", "PIL", "rq", "werkzeug", "fontTools", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)

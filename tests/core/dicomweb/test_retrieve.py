@@ -163,8 +163,7 @@ def test_a_frame_that_is_not_there_is_404(doctor_of, ask, number):
     assert ask(doctor, below("CT_small.dcm", f"/frames/{number}"), Accept=AS_STORED).status_code == 404
 
 
-def test_one_bit_frames_that_begin_inside_a_byte_are_moved(doctor_of, ask, ingested, make_tenant, make_member):
-    doctor = doctor_of("liver_1frame.dcm")
+def test_one_bit_frames_that_begin_inside_a_byte_are_moved(ask, ingested, make_tenant, make_member):
     bits = np.zeros((3, 3, 5), np.uint8)
     bits[0, 0, 0] = bits[1, 0, 1] = bits[2, 2, 4] = bits[1, 2, 4] = 1
     data = image("liver_1frame.dcm", Rows=3, Columns=5, NumberOfFrames=3)

@@ -81,8 +81,8 @@ FOUND = [
     ("fuzzymatching=false&limit=101", "gcbadfe"),
     # what the viewer sends
     ("limit=101&offset=0&fuzzymatching=false&includefield=00081030%2C00080060%2C00080090%2C00100030&00100020=P1", "a"),
-    ("limit=101&offset=0&fuzzymatching=false&PatientName=*WANG*&00100020=*P*&AccessionNumber=*A*&"
-     "StudyDescription=*CHEST*&ModalitiesInStudy=CT%2CMR&StudyDate=20240101-20261231", "a"),
+    ("limit=101&offset=0&PatientName=*WANG*&00100020=*P*&AccessionNumber=*A*&StudyDescription=*CHEST*"
+     + "&ModalitiesInStudy=CT%2CMR&StudyDate=20240101-20261231", "a"),
 ]
 REFUSED = [
     "Nonsense=1", "limit=-1", "limit=x", "offset=abc", "limit=1&limit=2", "fuzzymatching=1", "StudyDate=2024",

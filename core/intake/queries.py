@@ -1,0 +1,121 @@
+"""Reading uploads and what they may collide with, in scope."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from core.intake.models import Upload, UploadFile
+from core.intake.outcomes import COUNTED, OPENED
+from core.store.models import Blob
+from core.studies.models import Instance, Series, Study
+from plugin_sdk.errors import NotFound
+
+if TYPE_CHECKING:
+    from core.host.context import TenantCtx
+
+
+class Known(NamedTuple):
+    """An object that is stored under the same UIDs."""
+
+    id: int
+    data_sha256: str
+    sha256: str
+    gen: int
+    rank: int
+
+
+def by_public_id(ctx: TenantCtx, public_id: str) -> Upload:
+    """:raise NotFound: no such upload of this tenant"""
+    row = ctx.db.scalars(sa.select(Upload).where(Upload.public_id == public_id)).one_or_none()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def file_by_public_id(ctx: TenantCtx, public_id: str) -> UploadFile:
+    """:raise NotFound: no such file of an upload of this tenant"""
+    row = ctx.db.scalars(sa.select(UploadFile).where(UploadFile.public_id == public_id)).one_or_none()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def files_of(ctx: TenantCtx, upload_id: int) -> Sequence[tuple[UploadFile, str | None]]:
+    """Files and entries of an upload as sent, each with its study's data ID; opened zips left out."""
+    rows = ctx.db.execute(
+        sa.select(UploadFile, Study.public_id)
+        .outerjoin(Study, Study.id == UploadFile.study_id)
+        .where(UploadFile.upload_id == upload_id, UploadFile.outcome != OPENED)
+        .order_by(UploadFile.id)
+    )
+    return [(row, public_id) for row, public_id in rows]
+
+
+def counts(ctx: TenantCtx, upload_id: int) -> Mapping[str, int]:
+    """``files stored duplicate held refused``; they add up once the upload is done."""
+    found = {
+        outcome: n
+        for outcome, n in ctx.db.execute(
+            sa.select(UploadFile.outcome, sa.func.count())
+            .where(UploadFile.upload_id == upload_id, UploadFile.outcome != OPENED)
+            .group_by(UploadFile.outcome)
+        )
+    }
+    return {"files": sum(found.values()), **{name: found.get(name, 0) for name in COUNTED}}
+
+
+def pending(ctx: TenantCtx, upload_id: int, *, parent: int | None, limit: int = 500) -> Sequence[UploadFile]:
+    """Files that wait, oldest first: those sent (``parent`` None), or the entries of one zip."""
+    return ctx.db.scalars(
+        sa.select(UploadFile)
+        .where(UploadFile.upload_id == upload_id, UploadFile.parent_id.is_not_distinct_from(parent),
+               UploadFile.outcome == "")
+        .order_by(UploadFile.id)
+        .limit(limit)
+    ).all()
+
+
+def opened_zips(ctx: TenantCtx, upload_id: int) -> Sequence[UploadFile]:
+    return ctx.db.scalars(
+        sa.select(UploadFile)
+        .where(UploadFile.upload_id == upload_id, UploadFile.outcome == OPENED)
+        .order_by(UploadFile.id)
+    ).all()
+
+
+def same_sop(db: Session, study_uid: str, series_uid: str, sop_uid: str) -> Sequence[Known]:
+    """Objects stored under these UIDs, the shown one first."""
+    rows = db.execute(
+        sa.select(Instance.id, Instance.data_sha256, Blob.sha256, Blob.gen, Instance.rank)
+        .join(Series, Series.id == Instance.series_id)
+        .join(Study, Study.id == Series.study_id)
+        .join(Blob, Blob.id == Instance.blob_id)
+        .where(Study.uid == study_uid, Series.uid == series_uid, Instance.sop_uid == sop_uid)
+        .order_by(Instance.rank)
+    )
+    return [Known(*row) for row in rows]
+
+
+def newest_blob(db: Session, sha256: str) -> Blob | None:
+    return db.scalars(sa.select(Blob).where(Blob.sha256 == sha256).order_by(Blob.gen.desc()).limit(1)).one_or_none()
+
+
+def entries(ctx: TenantCtx, parent: int) -> Sequence[UploadFile]:
+    """Entries of a zip that have an outcome."""
+    return ctx.db.scalars(sa.select(UploadFile).where(UploadFile.parent_id == parent, UploadFile.outcome != "")).all()
+
+
+def counts_by_study(ctx: TenantCtx, upload_id: int) -> Mapping[int, Mapping[str, int]]:
+    """``stored duplicate held`` per study that an upload touched."""
+    found: dict[int, dict[str, int]] = {}
+    for study_id, outcome, n in ctx.db.execute(
+        sa.select(UploadFile.study_id, UploadFile.outcome, sa.func.count())
+        .where(UploadFile.upload_id == upload_id, UploadFile.study_id.is_not(None))
+        .group_by(UploadFile.study_id, UploadFile.outcome)
+    ):
+        found.setdefault(study_id, {"stored": 0, "duplicate": 0, "held": 0})[outcome] = n
+    return found

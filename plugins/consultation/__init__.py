@@ -1,0 +1,1 @@
+"""Requests for reports: the state machine, claims, drafts, sealed versions, review and confirmation."""

@@ -1,0 +1,1 @@
+"""Report texts: drafts, numbered versions, digests."""

@@ -1,0 +1,156 @@
+"""The printed report: what a renderer needs, and the PDF rows of a request."""
+
+from __future__ import annotations
+
+import hashlib
+
+from typing import Any
+
+from plugin_sdk.capabilities import ReportRenderer
+from plugin_sdk.consultation import PatientFacts, ReportJob, Signature, State
+from plugin_sdk.errors import Conflict, DomainError, NotFound
+from plugin_sdk.events import ReportAdjusted, ReportConfirmed
+from plugin_sdk.i18n import lazy as _l
+from plugin_sdk.types import Ctx
+from plugins.consultation.models import Document, ReportVersion, Request
+from plugins.consultation.reports import versions
+from plugins.consultation.requests import queries
+from plugins.consultation.requests.effects import ref
+from plugins.consultation.requests.present import report_view
+from plugins.consultation.settings import Connection
+
+SEX = {"M": _l("男"), "F": _l("女"), "O": _l("其他")}
+
+
+class NoRenderer(DomainError):
+    status, code, sentence = 503, "unavailable", _l("报告模板未启用")
+
+
+class ReportBroken(Conflict):
+    sentence = _l("报告内容与签发时不一致，已停止输出，请联系管理员")
+
+
+def job_of(ctx: Ctx, row: Request, version: ReportVersion) -> ReportJob:
+    """Collect a report for printing. The sealed text's digest is computed again first.
+
+    :raise ReportBroken: the stored text is not what was signed
+    """
+    if not versions.holds(ctx, row, version):
+        raise ReportBroken
+    view = report_view(ctx, row, version)
+    hospital = ctx if ctx.side == "hospital" else ctx.at(row.link_id)
+    study = hospital.studies.facts(row.study_id)
+    pictures = ctx.studies.captures(row.study_id, [i["id"] for i in version.images]) if version.images else []
+    before = queries.versions_of(ctx, row.id)
+    amended = [v for v in before if v.sealed_at is not None and v.n < version.n]
+    return ReportJob(
+        request=view.request,
+        report=view,
+        patient=PatientFacts(
+            name=study.name, sex=str(SEX.get(study.sex, "")), age=study.age, patient_id=study.patient_id,
+            accession_number=study.accession_number, modality="/".join(study.modalities),
+            body_part=row.part_names or study.body_part, study_time=study.study_at[:16], department=study.department,
+            physician=study.physician, birth_date=study.birth_date,
+        ),
+        hospital=row.hospital_name,
+        group=row.group_name,
+        signatures=_signatures(ctx, version, view),
+        images=[(picture_bytes(ctx, row, p.id), p.caption) for p in pictures],
+        amended_from=amended[-1].n if amended and row.adjusted_at is not None else None,
+        written_at=version.written_at,
+        footer=ctx.settings(Connection, scope_id=row.link_id).report_footer,
+        zone=hospital.tenant.zone,
+        confirmed=row.state is State.CONFIRMED,
+    )
+
+
+def _signatures(ctx: Ctx, version: ReportVersion, view: Any) -> list[Signature]:
+    return [
+        Signature(role="author", name=view.author.name if view.author else "", image=ctx.users.signature(version.author),
+                  at=version.written_at),
+        Signature(role="reviewer", name=view.reviewer.name if view.reviewer else "",
+                  image=ctx.users.signature(version.reviewer or 0), at=version.sealed_at),
+    ]
+
+
+def picture_bytes(ctx: Ctx, row: Request, capture_id: str) -> bytes:
+    data, _ = ctx.studies.read_capture(row.study_id, capture_id)
+    return data
+
+
+def pdf(ctx: Ctx, row: Request) -> bytes:
+    """The saved or prepared document, else the default layout made now. Changes nothing.
+
+    :raise NotFound: nothing was signed; :raise NoRenderer: no renderer is on
+    """
+    document = queries.document_of(ctx, row.id)
+    hospital = ctx if ctx.side == "hospital" else ctx.at(row.link_id)
+    if document is not None and document.version_n == row.sealed_version:
+        return hospital.files.read(document.file_id)
+    return render(ctx, row)
+
+
+def render(ctx: Ctx, row: Request) -> bytes:
+    version = queries.sealed_of(ctx, row.id)
+    if version is None:
+        raise NotFound
+    renderer = ctx.get(ReportRenderer)
+    if renderer is None:
+        raise NoRenderer
+    return renderer.render(job_of(ctx, row, version))
+
+
+def preview(ctx: Ctx, row: Request) -> str:
+    """The report as HTML for the screen, from the same content as the print."""
+    version = queries.sealed_of(ctx, row.id)
+    if version is None:
+        raise NotFound
+    renderer = ctx.get(ReportRenderer)
+    if renderer is None:
+        raise NoRenderer
+    return renderer.preview(job_of(ctx, row, version))
+
+
+def keep(ctx: Ctx, row: Request, data: bytes, *, state: str) -> Document:
+    """Store a PDF as the request's live document (``preview`` or ``saved``)."""
+    document = queries.document_of(ctx, row.id)
+    if document is None:
+        document = Document(
+            hospital_id=row.hospital_id, group_id=row.group_id, link_id=row.link_id, request_id=row.id,
+            version_n=row.sealed_version or 0, state=state, made_at=ctx.now(),
+        )
+        ctx.db.add(document)
+    if not document.file_id or document.version_n != row.sealed_version:
+        document.version_n = row.sealed_version or 0
+        document.sha256 = hashlib.sha256(data).hexdigest()
+        document.file_id = ctx.files.put(
+            kind="report", data=data, media="application/pdf", name="report.pdf", study_id=row.study_id
+        )
+    if state == "saved" and document.state != "saved":
+        document.state, document.saved_at = "saved", ctx.now()
+        ctx.audit("report.saved", ref=ref(row), n=document.version_n, sha256=document.sha256)
+    ctx.db.flush()
+    return document
+
+
+def on_confirmed(ctx: Ctx, event: ReportConfirmed | ReportAdjusted) -> None:
+    """After a confirmation, or an adjustment of a confirmed report, a job makes the PDF in the hospital's store."""
+    row = queries.by_id(ctx, event.request_id)
+    hospital = ctx if ctx.side == "hospital" else ctx.at(row.link_id)
+    hospital.enqueue("consultation.render", request=row.id)
+
+
+def render_job(ctx: Ctx, *, request: int) -> None:
+    """Make the preview PDF, unless there is one or the report is gone again. Rendering holds no lock."""
+    with ctx.app.system_ctx(ctx.tenant.id, write=False) as reading:  # type: ignore[attr-defined]
+        row = queries.by_id(reading, request)
+        if row.state is not State.CONFIRMED or reading.get(ReportRenderer) is None:
+            return
+        sealed = row.sealed_version
+        existing = queries.document_of(reading, row.id)
+        if existing is not None and existing.version_n == sealed:
+            return
+        data = render(reading, row)
+    row = queries.by_id(ctx, request)
+    if row.sealed_version == sealed and row.state is State.CONFIRMED:
+        keep(ctx, row, data, state="preview")

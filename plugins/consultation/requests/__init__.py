@@ -1,0 +1,1 @@
+"""Requests: the machine, its table, lists and pages."""

@@ -1,0 +1,285 @@
+"""Requests as JSON, for both sides: the same actions and rules as the pages."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+from pydantic import Field
+
+from plugin_sdk.capabilities import Billing, Viewer
+from plugin_sdk.consultation import Event, PartCount, Terms, Urgency
+from plugin_sdk.errors import DomainError, Forbidden, Invalid, NotFound
+from plugin_sdk.i18n import lazy as _l
+from plugin_sdk.web import Body, ctx, list_json, read_body, requires, takes
+from plugins.consultation.reports import document, drafts
+from plugins.consultation.reports.versions import Text
+from plugins.consultation.requests import claims, create, queries
+from plugins.consultation.requests.lists import REQUESTS
+from plugins.consultation.requests.machine import TABLE
+from plugins.consultation.requests.present import draft_json, summary, whole
+from plugins.consultation.requests.transition import advance
+
+bp = Blueprint("consultation_api", __name__)
+LIST = ("hospital.request.list", "group.request.list")
+CALLABLE = frozenset(Event) - {Event.REQUEST, Event.LAPSE}
+WORDS = [e.value for e in CALLABLE]
+
+
+class PartBody(Body):
+    name: str = Field(min_length=1, max_length=60)
+    count: int = Field(default=1, ge=1, le=99)
+    category: str = Field(default="", max_length=60)
+
+
+class TermsBody(Body):
+    group: str
+    urgency: Literal["normal", "urgent"] = "normal"
+    parts: list[PartBody] = Field(default_factory=list, max_length=50)
+    reader: str | None = None
+    purpose: str = Field(default="", max_length=1000)
+
+    def terms(self) -> Terms:
+        return Terms(
+            group=self.group, urgency=Urgency(self.urgency), reader=self.reader or None, purpose=self.purpose,
+            parts=[PartCount(name=p.name, count=p.count, category=p.category) for p in self.parts],
+        )
+
+
+class RequestBody(TermsBody):
+    study_id: str = Field(json_schema_extra={"ref": "study"})
+
+
+class BatchBody(TermsBody):
+    study_ids: list[str] = Field(max_length=100, json_schema_extra={"ref": "study"})
+
+
+class EventBody(Body):
+    """What an event may carry; ``version`` is compulsory but for ``renew``."""
+
+    version: int | None = None
+    reason: str = Field(default="", max_length=1000)
+    findings: str | None = None
+    impression: str | None = None
+    positive: bool | None = None
+    images: list[str] | None = Field(default=None, json_schema_extra={"ref": "capture"})
+    reader: str | None = None
+    sha256: str | None = None
+    active: bool = True
+
+
+class DraftBody(Body):
+    model_config = {**Body.model_config, "str_strip_whitespace": False}
+    rev: int
+    findings: str = ""
+    impression: str = ""
+    positive: bool | None = None
+    images: list[str] = Field(default_factory=list, json_schema_extra={"ref": "capture"})
+
+
+class ConfirmItem(Body):
+    id: str = Field(json_schema_extra={"ref": "request"})
+    version: int
+    sha256: str
+
+
+class ConfirmBody(Body):
+    items: list[ConfirmItem] = Field(max_length=100)
+
+
+class TooFew(DomainError):
+    code, sentence = "too-few", _l("至少选择 2 项")
+
+
+@bp.get("/requests")
+@requires(*LIST)
+def index() -> ResponseReturnValue:
+    return list_json(REQUESTS, lambda row: summary(ctx, row))
+
+
+@bp.post("/requests")
+@requires("hospital.request.create")
+@takes(RequestBody)
+def make() -> ResponseReturnValue:
+    body = read_body(RequestBody)
+    row = create.request(ctx, body.study_id, body.terms())
+    return jsonify(whole(ctx, row)), 201
+
+
+@bp.post("/requests/batch")
+@requires("hospital.request.create")
+@takes(BatchBody)
+def batch() -> ResponseReturnValue:
+    """Ask for several studies at once, row by row; one that is refused does not stop the others."""
+    body = read_body(BatchBody)
+    ids = list(dict.fromkeys(body.study_ids))
+    if len(ids) < 2:
+        raise TooFew
+    for study_id in ids:
+        ctx.studies.own(study_id)
+    return jsonify({"items": [_each(study_id, lambda s: create.request(ctx, s, body.terms())) for study_id in ids]})
+
+
+@bp.post("/requests/confirm")
+@requires("hospital.report.confirm")
+@takes(ConfirmBody)
+def confirm_many() -> ResponseReturnValue:
+    body = read_body(ConfirmBody)
+    if len({i.id for i in body.items}) < 2:
+        raise TooFew
+    rows = {item.id: queries.ref_or_404(ctx, item.id) for item in body.items}
+
+    def confirm(request_id: str) -> Any:
+        item = next(i for i in body.items if i.id == request_id)
+        return advance(ctx, rows[request_id], Event.CONFIRM, version=item.version, sha256=item.sha256)
+
+    return jsonify({"items": [_each(request_id, confirm) for request_id in rows]})
+
+
+def _each(public_id: str, act: Any) -> dict[str, Any]:
+    """Run one of many in its own savepoint and say how it ended."""
+    savepoint = ctx.db.begin_nested()
+    try:
+        row = act(public_id)
+    except DomainError as error:
+        savepoint.rollback()
+        return {"id": public_id, "outcome": "refused", "reason": error.code, "detail": str(error.sentence)}
+    savepoint.commit()
+    return {"id": public_id, "outcome": "done", "reason": None, "request": row.public_id}
+
+
+@bp.get("/requests/<request:id>")
+@requires(*LIST)
+def show(id: str) -> ResponseReturnValue:
+    return jsonify(whole(ctx, queries.ref_or_404(ctx, id)))
+
+
+@bp.post(f"/requests/<request:id>/<any({', '.join(sorted(WORDS))}):event>")
+@requires(*LIST)
+@takes(EventBody)
+def act(id: str, event: str) -> ResponseReturnValue:
+    """Move a request. Permission before object, object before state, state before input."""
+    which = Event(event)
+    _check_permission(which)
+    row = queries.ref_or_404(ctx, id)
+    body = read_body(EventBody)
+    if which is Event.RENEW:
+        return jsonify(whole(ctx, claims.renew(ctx, row, active=body.active)))
+    if body.version is None:
+        raise Invalid(errors=[{"field": "version", "message": "Field required"}])
+    text = text_of(body)
+    if which in (Event.SEND_TO_REVIEW, Event.SUBMIT) and text is not None and row.state.value == "ACCEPTED":
+        row = advance(ctx, row, Event.OPEN, version=body.version)
+        body.version = row.version
+    reader = ctx.users.by_public_id(body.reader) if body.reader else None
+    advance(ctx, row, which, version=body.version, reason=body.reason, text=text, sha256=body.sha256, reader=reader)
+    return jsonify(whole(ctx, row))
+
+
+def text_of(body: EventBody) -> Text | None:
+    """The report that the body carries, ``None`` when it carries none: then the draft counts."""
+    if body.findings is None and body.impression is None:
+        return None
+    return Text(
+        findings=body.findings or "", impression=body.impression or "", positive=body.positive,
+        images=tuple(body.images or ()),
+    )
+
+
+def _check_permission(event: Event) -> None:
+    """:raise NotFound: an event of the other side; :raise Forbidden: mine, but not held"""
+    codes = {s.code for (_, e), s in TABLE.items() if e is event} if event is not Event.RENEW else {"group.request.accept"}
+    mine = sorted(c for c in codes if c.startswith(f"{ctx.side}."))
+    if not mine:
+        raise NotFound
+    if not any(ctx.may(c) for c in mine):
+        raise Forbidden(permission=mine[0])
+
+
+@bp.put("/requests/<request:id>/draft")
+@requires("group.report.diagnose", "group.report.review")
+@takes(DraftBody)
+def save_draft(id: str) -> ResponseReturnValue:
+    row = queries.ref_or_404(ctx, id)
+    claims.need_mine(ctx, row)
+    body = read_body(DraftBody)
+    draft = drafts.save(
+        ctx, row,
+        Text(findings=body.findings, impression=body.impression, positive=body.positive, images=tuple(body.images)),
+        rev=body.rev,
+    )
+    return jsonify(draft_json(draft))
+
+
+@bp.get("/groups")
+@requires("hospital.request.create")
+def groups() -> ResponseReturnValue:
+    """Groups connected to this hospital, with the readers one may name and their fees, if billing is on."""
+    items = []
+    for link in ctx.links.active():
+        other = ctx.at(link.id)
+        readers = other.users.holding("group.request.accept")
+        billing = other.get(Billing)
+        fees = billing.fees(link.id, [r.id for r in readers], "") if billing else {}
+        items.append(
+            {
+                "code": link.group.code,
+                "name": link.group.name,
+                "accepting": link.accepting,
+                "readers": [{"id": r.public_id, "name": r.name, "fee": fees.get(r.id)} for r in readers],
+            }
+        )
+    return jsonify({"items": items})
+
+
+@bp.post("/requests/<request:id>/images")
+@requires(*LIST)
+def images(id: str) -> ResponseReturnValue:
+    """Open the images: readable with the caller's session or token alone."""
+    row = queries.ref_or_404(ctx, id)
+    opening = ctx.studies.open_images([row.study_id])
+    viewer = ctx.get(Viewer)
+    ctx.audit("study.viewed", ref=f"consultation:request:{row.public_id}")
+    return jsonify(
+        {
+            "access": opening.access,
+            "dicomweb": opening.dicomweb,
+            "viewer": viewer.url(opening.access, study_uids=opening.study_uids) if viewer else None,
+            "expires_at": opening.expires_at.isoformat(),
+        }
+    ), 201
+
+
+@bp.post("/requests/<request:id>/captures")
+@requires("group.report.diagnose", "group.report.review")
+def capture(id: str) -> ResponseReturnValue:
+    """Keep a key image: PNG or JPEG, at most 8 MB."""
+    row = queries.ref_or_404(ctx, id)
+    request.max_content_length = 9 * 1024 * 1024
+    request.max_form_memory_size = 1024 * 1024
+    file = request.files.get("file")
+    if file is None:
+        raise Invalid(errors=[{"field": "file", "message": "Field required"}])
+    try:
+        frame = int(request.form.get("frame") or 0)
+    except ValueError as error:
+        raise Invalid(errors=[{"field": "frame", "message": "whole number"}]) from error
+    view = ctx.studies.add_capture(
+        row.study_id, data=file.read(), media=file.mimetype, sop=request.form.get("sop_instance_uid", ""),
+        frame=max(0, frame), caption=request.form.get("caption", "").strip(),
+    )
+    return jsonify({"id": view.id, "sha256": view.sha256, "caption": view.caption}), 201
+
+
+@bp.get("/requests/<request:id>/report.pdf")
+@requires("hospital.report.print", "group.request.list")
+def report_pdf(id: str) -> Response:
+    row = queries.ref_or_404(ctx, id)
+    return pdf_response(document.pdf(ctx, row), row.public_id, inline=True)
+
+
+def pdf_response(data: bytes, name: str, *, inline: bool) -> Response:
+    response = Response(data, mimetype="application/pdf")
+    response.headers["Content-Disposition"] = f"{'inline' if inline else 'attachment'}; filename=\"report-{name}.pdf\""
+    return response

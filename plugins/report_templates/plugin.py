@@ -1,0 +1,15 @@
+"""Report layouts: what a report looks like on screen and on paper."""
+
+from __future__ import annotations
+
+from plugin_sdk.api import Plugin, Registry
+from plugin_sdk.i18n import lazy as _l
+
+
+class ReportTemplates(Plugin):
+    name = "report_templates"
+    title = _l("报告模板")
+    provides = ("report_renderer",)
+
+    def register(self, reg: Registry) -> None:
+        reg.capability("report_renderer", "plugins.report_templates.provider:provider")
