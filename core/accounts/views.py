@@ -103,14 +103,14 @@ def change_me() -> ResponseReturnValue:
         )
     if request.form.get("language") in LANGUAGES:
         session["language"] = request.form["language"]
-    flash(str(_l("已保存")))
+    flash(str(_l("已保存")), "good")
     return redirect(url_for("account.me"), 303)
 
 
 @bp.get("/me/password")
 @signed_in
 def password() -> ResponseReturnValue:
-    return render_template("password.html", error="", must=g.principal.must_change,
+    return render_template("password.html", errors={}, forced=g.principal.must_change,
                            next=back_to(request.args.get("next")))
 
 
@@ -119,16 +119,23 @@ def password() -> ResponseReturnValue:
 def change_password() -> ResponseReturnValue:
     """Change one's password; every other session of the account ends."""
     target = back_to(request.form.get("next"))
-    try:
-        if request.form.get("new") != request.form.get("again"):
-            raise Invalid(_l("两次输入的新密码不一致"))
-        logins.change_password(g.principal.account.id, request.form.get("old", ""), request.form.get("new", ""))
-    except DomainError as error:
-        page = render_template("password.html", error=str(error.sentence), must=g.principal.must_change, next=target)
-        return page, 422
+    wrong: dict[str, object] = {}
+    if request.form.get("password") != request.form.get("again"):
+        wrong["again"] = _l("两次输入的新密码不一致")
+    else:
+        try:
+            logins.change_password(
+                g.principal.account.id, request.form.get("current", ""), request.form.get("password", "")
+            )
+        except logins.LoginRefused as error:
+            wrong["current"] = error.sentence
+        except Invalid as error:
+            wrong["password"] = error.sentence
+    if wrong:
+        return render_template("password.html", errors=wrong, forced=g.principal.must_change, next=target), 422
     sessions.end_all(g.principal.account.id, but=_session().row_id)
     _session().password_at, _session().renew = clock.now(), True
-    flash(str(_l("密码已修改")))
+    flash(str(_l("密码已修改")), "good")
     return redirect(target, 303)
 
 

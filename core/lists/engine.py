@@ -22,7 +22,6 @@ from plugin_sdk.errors import Invalid
 from plugin_sdk.lists import Column, Filter, ListSpec
 from plugin_sdk.types import Badge
 
-RESERVED = frozenset({"col", "sort", "after", "before", "view", "at", "limit"})
 MOST = 500
 
 
@@ -112,10 +111,10 @@ class Page:
 
     @property
     def first_number(self) -> int:
-        return 1
+        """Number of the first row shown; it travels in the URL, since nothing is counted."""
+        return max(1, request.args.get("n", 1, type=int)) if self.more_before else 1
 
-    def next_url(self) -> str | None:
-        return here(after=self.key(self.rows[-1]), before=None, at=None) if self.more_after and self.rows else None
+
 
 
 def here(**changes: Any) -> str:
@@ -124,10 +123,15 @@ def here(**changes: Any) -> str:
     if "sort" in changes:
         args.pop("after", None)
         args.pop("before", None)
+    number, size = max(1, args.pop("n", 1, type=int)), g.get("list_rows", 0)
     if "after" in changes:
         args.pop("before", None)
+        changes["n"] = number + size
     if "before" in changes:
         args.pop("after", None)
+        changes["n"] = max(1, number - g.get("list_limit", size))
+    if "n" not in changes and ("after" in args or "before" in args):
+        changes["n"] = number
     for key, value in changes.items():
         args.pop(key, None)
         if value is not None:
@@ -146,6 +150,9 @@ def read(ctx: Any, spec: ListSpec, columns: Sequence[Column], args: MultiDict[st
     keys = {c.key for c in columns}
     picked = set(chosen) & keys
     shown = [c for c in columns if c.fixed or (c.key in picked if picked else c.default)]
+    if picked:
+        place = {key: n for n, key in enumerate(chosen)}
+        shown = [c for c in shown if c.fixed] + sorted((c for c in shown if not c.fixed), key=lambda c: place[c.key])
     order = args.get("sort") or spec.sort
     sort = next((c for c in columns if c.key == order.removeprefix("-") and c.sort is not None), None)
     if sort is None:
@@ -204,7 +211,9 @@ def page_of(spec: ListSpec, *, page: bool) -> Page:
     ctx = g.ctx
     columns = [*spec.columns, *ctx.app.plugins.house.for_list("columns", spec.name, ctx.enabled)]
     ask = read(ctx, spec, columns, request.args, page=page)
-    return fetch(ctx, spec, ask, columns)
+    found = fetch(ctx, spec, ask, columns)
+    g.list_rows, g.list_limit = len(found.rows), ask.limit
+    return found
 
 
 def show(spec: ListSpec, **extra: Any) -> Any:

@@ -62,7 +62,7 @@ def open_images(id: str) -> ResponseReturnValue:
 @requires("hospital.study.lock")
 def lock(id: str) -> ResponseReturnValue:
     actions.lock(g.ctx, id)
-    flash(str(_l("已锁定")))
+    flash(str(_l("已锁定")), "good")
     return _back(id)
 
 
@@ -70,7 +70,7 @@ def lock(id: str) -> ResponseReturnValue:
 @requires("hospital.study.lock")
 def unlock(id: str) -> ResponseReturnValue:
     actions.unlock(g.ctx, id)
-    flash(str(_l("已解锁")))
+    flash(str(_l("已解锁")), "good")
     return _back(id)
 
 
@@ -78,7 +78,7 @@ def unlock(id: str) -> ResponseReturnValue:
 @requires("hospital.study.delete")
 def delete(id: str) -> ResponseReturnValue:
     actions.trash(g.ctx, id)
-    flash(str(_l("已移入回收站")))
+    flash(str(_l("已移入回收站")), "good")
     return redirect(url_for(".index"), 303)
 
 

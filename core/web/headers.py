@@ -13,6 +13,16 @@ PAGE_POLICY = (
 
 def install(app: Flask) -> None:
     @app.after_request
+    def leave_dialog(response: Response) -> Response:
+        """A form in a dialog that was done leads the whole page on; fetch would follow the redirect into the dialog."""
+        if response.status_code == 303 and request.headers.get("HX-Target") == "dialog#dialog":
+            moved = Response(status=200, headers={"HX-Redirect": response.headers["Location"]})
+            for cookie in response.headers.getlist("Set-Cookie"):
+                moved.headers.add("Set-Cookie", cookie)
+            return moved
+        return response
+
+    @app.after_request
     def harden(response: Response) -> Response:
         headers = response.headers
         headers.setdefault("Content-Security-Policy", PAGE_POLICY)

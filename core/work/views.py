@@ -35,7 +35,7 @@ def counts() -> ResponseReturnValue:
     if request.if_none_match.contains(tag):
         response = Response(status=304)
     else:
-        response = make_response(render_template("_counts.html", unread=unread, todos=open_todos))
+        response = make_response(render_template("_counts.html", notices=unread, todos=open_todos))
     response.set_etag(tag)
     response.headers["Cache-Control"] = "private, no-cache"
     return response

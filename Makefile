@@ -1,0 +1,50 @@
+# Two commands do everything on a bare machine (Python 3.11+, Node 20+, make): `make run` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+DATA ?= demo-data
+PORT ?= 8000
+STAMP := .make/venv
+
+.PHONY: run test check bench faults docs assets translations clean
+
+run: $(STAMP) assets translations
+	@TELERAD_DATA=$(DATA) $(BIN)/telerad demo
+	@TELERAD_DATA=$(DATA) $(BIN)/telerad run --port $(PORT)
+
+test: $(STAMP) assets translations
+	$(BIN)/python -m pytest
+	TELERAD_TEST_DATABASE=postgresql $(BIN)/python -m pytest tests/core tests/plugins tests/contract -m "not browser and not corpus"
+
+check: $(STAMP) assets translations
+	$(BIN)/ruff check core plugins plugin_sdk transfer tests tools benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config setup.cfg
+	$(BIN)/python tools/translations.py --check
+	$(BIN)/python tools/features_doc.py --check
+	$(BIN)/python tools/hooks_doc.py --check
+
+bench: $(STAMP) assets
+	$(BIN)/python -m benchmarks
+
+faults: $(STAMP)
+	$(BIN)/python -m pytest tests/faults
+
+docs: $(STAMP)
+	$(BIN)/python tools/features_doc.py
+	$(BIN)/python tools/hooks_doc.py
+
+assets: $(STAMP)
+	@$(BIN)/python tools/assets.py
+
+translations: $(STAMP)
+	@$(BIN)/python tools/translations.py --compile
+
+# A new entry point is seen only after installing again, so setup.cfg is what the stamp depends on.
+$(STAMP): setup.cfg pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip setuptools
+	$(BIN)/python -m pip install --quiet --editable '.[server,node,sdk]'
+	@mkdir -p .make && touch $(STAMP)
+
+clean:
+	rm -rf .make build dist *.egg-info demo-data
