@@ -17,16 +17,26 @@ if TYPE_CHECKING:
     from core.host.house import Application
 
 
+@dataclass(frozen=True)
+class CardCount:
+    """A figure in a card that leads to its list; ``alert`` draws it as something to do."""
+
+    label: object
+    number: int
+    url: str
+    alert: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """One tenant on the workbench. ``counts`` are (label, number, url)."""
+    """One tenant on the workbench."""
 
     code: str
     name: str
     kind: str
     roles: str
     url: str
-    counts: tuple[tuple[object, int, str], ...]
+    counts: tuple[CardCount, ...]
     default: bool
 
 
@@ -51,8 +61,8 @@ def cards(house: Application, account_id: int) -> list[Card]:
     return found
 
 
-def _counts(house: Application, tenant: Tenant) -> tuple[tuple[object, int, str], ...]:
-    counts: list[tuple[object, int, str]] = []
+def _counts(house: Application, tenant: Tenant) -> tuple[CardCount, ...]:
+    counts: list[CardCount] = []
     for owner, declared in house.plugins.house.by_owner.items():
         if owner != "core" and tenant.plugins.get(owner) != "on":
             continue
@@ -60,7 +70,7 @@ def _counts(house: Application, tenant: Tenant) -> tuple[tuple[object, int, str]
             if slot.name == "workbench.count" and slot.load is not None:
                 load: Any = house.resolve(slot.load) if isinstance(slot.load, str) else slot.load
                 with house.system_ctx(tenant.id, write=False) as ctx:
-                    counts.extend(load(ctx)["counts"])
+                    counts += [CardCount(label, n, url, alert=n > 0) for label, n, url in load(ctx)["counts"]]
     return tuple(counts)
 
 

@@ -123,7 +123,8 @@ def here(**changes: Any) -> str:
     if "sort" in changes:
         args.pop("after", None)
         args.pop("before", None)
-    number, size = max(1, args.pop("n", 1, type=int)), g.get("list_rows", 0)
+    number, size = max(1, args.get("n", 1, type=int)), g.get("list_rows", 0)
+    args.pop("n", None)
     if "after" in changes:
         args.pop("before", None)
         changes["n"] = number + size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from zoneinfo import ZoneInfo
@@ -21,6 +22,39 @@ SEX = {"M": _l("男"), "F": _l("女"), "O": _l("其他")}
 STATUS = {"normal": _l("正常"), "locked": _l("锁定"), "requested": _l("已申请"), "completed": _l("已完成")}
 MODALITIES = ("MR", "CT", "DR", "DX", "US")
 SHOWN_AS_DR = ("CR", "DX", "RF")
+
+
+LOOK = {"normal": ("plain", ""), "locked": ("lock", "lock"), "requested": ("work", "send"), "completed": ("done", "checks")}
+
+
+@dataclass(frozen=True)
+class StatusCell:
+    """A study's status as the state macro draws it."""
+
+    value: str
+
+    @property
+    def label(self) -> object:
+        return STATUS.get(self.value, _l("未知状态"))
+
+    @property
+    def tone(self) -> str:
+        return LOOK.get(self.value, ("dashed", "help"))[0]
+
+    @property
+    def icon(self) -> str:
+        return LOOK.get(self.value, ("dashed", "help"))[1]
+
+    def __str__(self) -> str:
+        return str(self.label)
+
+
+@dataclass(frozen=True)
+class PreviewCell:
+    """Where the images open, in a tab of their own."""
+
+    url: str
+    label: object = _l("预览影像")
 
 
 def status_of(row: Study) -> str:
@@ -136,7 +170,7 @@ STUDIES = ListSpec(
     sort="-uploaded_at",
     badges=badges,
     columns=[
-        Column(key="preview", label=_l("预览"), cell=lambda r: r.public_id, macro="preview", fixed=True),
+        Column(key="preview", label=_l("预览"), cell=lambda r: PreviewCell(url_for("studies.images", id=r.public_id)), macro="preview", fixed=True),
         Column(key="accession_number", label=_l("检查编号"), cell=lambda r: r.accession or "-", sort=Study.accession, fixed=True),
         Column(key="patient_id", label=_l("病人ID"), cell=lambda r: r.patient.pid or "-", sort=Patient.pid, fixed=True),
         Column(key="name", label=_l("姓名"), cell=lambda r: r.patient.name or _l("未知"), sort=Patient.pinyin, macro="strong"),
@@ -145,7 +179,7 @@ STUDIES = ListSpec(
         Column(key="body_part", label=_l("检查部位"), cell=lambda r: r.description or r.body_part or "-"),
         Column(key="modality", label=_l("检查类型"), cell=lambda r: r.modalities or "-", sort=Study.modalities),
         Column(key="series_count", label=_l("序列数"), cell=lambda r: r.n_series, sort=Study.n_series, align="right"),
-        Column(key="status", label=_l("状态"), cell=status_of, sort=Study.status, macro="study_status"),
+        Column(key="status", label=_l("状态"), cell=lambda r: StatusCell(status_of(r)), sort=Study.status, macro="state"),
         Column(key="uploader", label=_l("上传人"), cell=lambda r: r.uploader or "-", sort=Study.uploader),
         Column(key="study_date", label=_l("检查时间"), cell=lambda r: r.study_at[:16] or "-", sort=Study.study_at),
         Column(key="institution_name", label=_l("机构名称"), cell=lambda r: r.institution or "-"),

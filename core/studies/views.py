@@ -46,6 +46,13 @@ def show(id: str, tab: str) -> ResponseReturnValue:
     )
 
 
+@bp.get("/studies/<study:id>/images")
+@requires("hospital.study.view")
+def images(id: str) -> ResponseReturnValue:
+    """A page that posts itself: an opening is a row, and no row is written by GET."""
+    return render_template("open_images.html", title=queries.by_public_id(g.ctx, id).accession)
+
+
 @bp.post("/studies/<study:id>/images")
 @requires("hospital.study.view")
 def open_images(id: str) -> ResponseReturnValue:

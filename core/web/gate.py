@@ -63,7 +63,7 @@ def install(app: Flask, house: Application) -> None:
 
     @app.url_defaults
     def same_tenant(endpoint: str, values: dict[str, object]) -> None:
-        if "tenant" not in values and app.url_map.is_endpoint_expecting(endpoint, "tenant"):
+        if "tenant" not in values and endpoint in app.view_functions and app.url_map.is_endpoint_expecting(endpoint, "tenant"):
             ctx = g.get("ctx")
             if ctx is not None:
                 values["tenant"] = ctx.tenant.code

@@ -12,9 +12,11 @@ from flask import url_for
 
 from plugin_sdk.consultation import Event, State, Urgency
 from plugin_sdk.i18n import lazy as _l
+from plugin_sdk.i18n import now as _
 from plugin_sdk.ids import fold
 from plugin_sdk.lists import Column, Filter, ListSpec, ManyAction, RowAction
 from plugin_sdk.types import Badge, Ctx
+from plugin_sdk.web import ctx
 from plugins.consultation.models import Request
 from plugins.consultation.requests import queries
 from plugins.consultation.requests.machine import LOOKS, TABLE, label, look
@@ -53,10 +55,10 @@ def by_name(value: str) -> sa.ColumnElement[bool]:
 
 
 def _one_of(enum: type[Any], column: Any) -> Callable[[Ctx, str], sa.ColumnElement[bool]]:
-    return lambda ctx, value: column == enum(value)
+    return lambda _c, value: column == enum(value)
 
 
-def _modality(_: Ctx, value: str) -> sa.ColumnElement[bool]:
+def _modality(_c: Ctx, value: str) -> sa.ColumnElement[bool]:
     words = ("CR", "DX", "RF", "DR") if value == "DR" else (value,)
     return sa.or_(*(Request.modality.contains(w, autoescape=True) for w in words))
 
@@ -83,17 +85,31 @@ class StateCell:
 class TimeLeft:
     """Time until a promise: ticks in the browser from the server's clock; after signing it says how it ended."""
 
-    def __init__(self, row: Request) -> None:
-        self.due_at, self.since = row.due_at, row.requested_at
-        self.done_at = row.approved_at
-        self.over = row.approved_at is not None and row.approved_at > row.due_at
-        self.closed = row.closed_at is not None and row.approved_at is None
+    def __init__(self, row: Request, at: datetime) -> None:
+        self.due, self.since = row.due_at, row.requested_at
+        ended = row.approved_at or row.closed_at
+        self.done = ended is not None
+        over = (ended or at) - row.due_at
+        self.text = f"{_('超时')} {minutes(over)}" if over > timedelta() else f"{_('按时')} {minutes(-over)}" if self.done else minutes(-over)
+        if row.closed_at is not None and row.approved_at is None:
+            self.text, self.tone = "-", ""
+        elif over > timedelta():
+            self.tone = "over"
+        else:
+            soon = not self.done and -over < (row.due_at - row.requested_at) / 4
+            self.tone = "soon" if soon else "kept" if self.done else ""
 
     def __str__(self) -> str:
-        return self.due_at.isoformat()
+        return self.text
 
 
-def badges(ctx: Ctx, rows: Sequence[Request]) -> Mapping[int, Sequence[Badge]]:
+def minutes(span: timedelta) -> str:
+    """7 分, 1 时 02 分."""
+    hours, rest = divmod(int(span.total_seconds()) // 60, 60)
+    return f"{hours} {_('时')} {rest:02d} {_('分')}" if hours else f"{rest} {_('分')}"
+
+
+def badges(_ctx: Ctx, rows: Sequence[Request]) -> Mapping[int, Sequence[Badge]]:
     found: dict[int, list[Badge]] = {}
     for row in rows:
         if is_adjusted(row):
@@ -146,9 +162,9 @@ def _columns(side: str) -> dict[str, Column]:
         "device": Column(key="device", label=_l("设备类型"), cell=lambda r: r.modality or "-"),
         "group": Column(key="group", label=_l("目标团队"), cell=lambda r: r.group_name, sort=Request.group_name),
         "hospital": Column(key="hospital", label=_l("申请医院"), cell=lambda r: r.hospital_name, sort=Request.hospital_name),
-        "urgency": Column(key="urgency", label=_l("申请类型"), cell=lambda r: r.urgency, sort=Request.urgency, macro="urgency"),
+        "urgency": Column(key="urgency", label=_l("申请类型"), cell=lambda r: r.urgency is Urgency.URGENT, sort=Request.urgency, macro="urgency"),
         "state": Column(key="state", label=_l("状态"), cell=lambda r: StateCell(r, side), sort=Request.state, macro="state"),
-        "due_at": Column(key="due_at", label=_l("剩余时限"), cell=TimeLeft, sort=Request.work_rank, macro="time_left"),
+        "due_at": Column(key="due_at", label=_l("剩余时限"), cell=lambda r: TimeLeft(r, ctx.now()), sort=Request.work_rank, macro="time_left"),
         "handler": Column(key="reader", label=_l("处理人"), cell=lambda r: r.claim_name or r.reader_name or "-", sort=Request.reader_name),
         "reader": Column(key="reader", label=_l("诊断医生"), cell=lambda r: r.reader_name or "-", sort=Request.reader_name),
         "reviewer": Column(key="reviewer", label=_l("审核医生"), cell=lambda r: r.reviewer_name or "-", sort=Request.reviewer_name),
@@ -238,7 +254,7 @@ _PENDING = Request.state.not_in(HIDDEN_AT_GROUP)
 PENDING = ListSpec(
     name="diagnosis.pending",
     title=_l("待诊断数据"),
-    query=lambda ctx: queries.requests(ctx).where(_PENDING),
+    query=lambda c: queries.requests(c).where(_PENDING),
     pk=Request.id,
     public_id=Request.public_id,
     key=queries.row_key,
@@ -281,7 +297,7 @@ PENDING = ListSpec(
 COMPLETED = ListSpec(
     name="diagnosis.done",
     title=_l("已完成数据"),
-    query=lambda ctx: queries.requests(ctx).where(Request.state.in_(DONE)),
+    query=lambda c: queries.requests(c).where(Request.state.in_(DONE)),
     pk=Request.id,
     public_id=Request.public_id,
     key=queries.row_key,
