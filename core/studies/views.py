@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from core.lists import choice
 from core.studies import actions, queries
-from core.studies.lists import SEX, STATUS, STUDIES, masked_phone, status_of
+from core.studies.lists import SEX, STUDIES, StatusCell, masked_phone, status_of
 from core.web import slots
 from plugin_sdk.capabilities import Viewer
 from plugin_sdk.errors import NotFound
@@ -40,7 +40,8 @@ def show(id: str, tab: str) -> ResponseReturnValue:
     series = queries.series_of(g.ctx, row.id)
     return render_template(
         "study.html", study=row, patient=row.patient, series=series, counts=queries.counts(g.ctx, [s.id for s in series]),
-        tab=tab, tabs=TABS, sex=SEX.get(row.patient.sex, "-"), status=status_of(row), status_label=STATUS,
+        tab=tab, sex=SEX.get(row.patient.sex, "-"), status=StatusCell(status_of(row)),
+        tabs=[{"label": t, "url": url_for(".show", id=id, tab=k), "active": k == tab} for k, t in TABS.items()],
         phone=masked_phone(row.patient.phone), actions=slots.fill(g.ctx, "study.action", study=row),
         sides=slots.fill(g.ctx, "study.side", study=row),
     )

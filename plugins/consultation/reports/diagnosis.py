@@ -2,21 +2,91 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
-from plugin_sdk.web import requires, show_list
+from plugin_sdk.capabilities import Viewer
+from plugin_sdk.consultation import Event
+from plugin_sdk.errors import Invalid, NotFound, StaleVersion, Taken
+from plugin_sdk.i18n import lazy as _l
+from plugin_sdk.i18n import now as _
+from plugin_sdk.web import ctx, form_version, requires, show_list
+from plugins.consultation.requests import pages, queries
 from plugins.consultation.requests.lists import COMPLETED, PENDING
+from plugins.consultation.requests.transition import advance
 
 bp = Blueprint("diagnosis", __name__, template_folder="../templates")
+TABS = {"case": _l("病例信息"), "report": _l("诊断内容"), "history": _l("诊断记录"), "consult": _l("咨询信息")}
 
 
 @bp.get("/diagnosis")
 @requires("group.request.list")
-def index():  # type: ignore[no-untyped-def]
+def index() -> ResponseReturnValue:
     return show_list(PENDING)
 
 
 @bp.get("/diagnosis/done")
 @requires("group.request.list")
-def done():  # type: ignore[no-untyped-def]
+def done() -> ResponseReturnValue:
     return show_list(COMPLETED)
+
+
+@bp.get("/diagnosis/<request:id>", defaults={"tab": "case"})
+@bp.get("/diagnosis/<request:id>/<any(consult, case, history):tab>")
+@bp.get("/diagnosis/<request:id>/content", defaults={"tab": "report"})
+@requires("group.request.list")
+def show(id: str, tab: str) -> ResponseReturnValue:
+    row = queries.ref_or_404(ctx, id)
+    return render_template("consultation/case.html", **pages.detail(ctx, row, tab, TABS, ".show"))
+
+
+@bp.post("/diagnosis/<request:id>/accept")
+@requires("group.request.accept")
+def accept(id: str) -> ResponseReturnValue:
+    """接单: claim, then open the editor. Who comes second is told who was first."""
+    row = queries.ref_or_404(ctx, id)
+    try:
+        version = int(request.args["version"]) if "version" in request.args else form_version()
+    except ValueError as error:
+        raise Invalid from error
+    try:
+        advance(ctx, row, Event.ACCEPT, version=version)
+    except (Taken, StaleVersion) as error:
+        ctx.rollback()  # type: ignore[attr-defined]
+        holder = error.facts.get("holder")
+        flash(_("%(who)s 已接单", who=holder) if holder else str(error.sentence), "error")
+        return redirect(url_for(".index", at=id), 303)
+    return redirect(url_for("workspace.show", id=id), 303)
+
+
+@bp.get("/diagnosis/<request:id>/ask/<any(return):event>")
+@requires("group.request.return")
+def ask(id: str, event: str) -> ResponseReturnValue:
+    return pages.ask(ctx, queries.ref_or_404(ctx, id), Event(event), url_for(".act", id=id, event=event))
+
+
+@bp.post("/diagnosis/<request:id>/<any(return):event>")
+@requires("group.request.return")
+def act(id: str, event: str) -> ResponseReturnValue:
+    row = queries.ref_or_404(ctx, id)
+    advance(ctx, row, Event(event), version=form_version(), reason=request.form.get("reason", ""))
+    flash(_("已完成") + "：" + str(pages.TITLES[Event(event)]), "good")
+    return redirect(url_for(".index"), 303)
+
+
+@bp.get("/diagnosis/<request:id>/images")
+@requires("group.request.list")
+def images(id: str) -> ResponseReturnValue:
+    return render_template("open_images.html", title=queries.ref_or_404(ctx, id).exam_no)
+
+
+@bp.post("/diagnosis/<request:id>/images")
+@requires("group.request.list")
+def open_images(id: str) -> ResponseReturnValue:
+    row = queries.ref_or_404(ctx, id)
+    viewer = ctx.get(Viewer)
+    if viewer is None:
+        raise NotFound
+    opening = ctx.studies.open_images([row.study_id])
+    ctx.audit("study.viewed", ref=f"consultation:request:{row.public_id}")
+    return redirect(viewer.url(opening.access, study_uids=opening.study_uids), 303)

@@ -6,6 +6,8 @@ import hashlib
 
 from typing import Any
 
+from flask import Response
+
 from plugin_sdk.capabilities import ReportRenderer
 from plugin_sdk.consultation import PatientFacts, ReportJob, Signature, State
 from plugin_sdk.errors import Conflict, DomainError, NotFound
@@ -88,6 +90,14 @@ def pdf(ctx: Ctx, row: Request) -> bytes:
     if document is not None and document.version_n == row.sealed_version:
         return hospital.files.read(document.file_id)
     return render(ctx, row)
+
+
+def response(data: bytes, name: str, *, inline: bool) -> Response:
+    """A PDF as an answer; its name carries no patient data."""
+    how = "inline" if inline else "attachment"
+    return Response(
+        data, mimetype="application/pdf", headers={"Content-Disposition": f'{how}; filename="report-{name}.pdf"'}
+    )
 
 
 def render(ctx: Ctx, row: Request) -> bytes:

@@ -276,10 +276,4 @@ def capture(id: str) -> ResponseReturnValue:
 @requires("hospital.report.print", "group.request.list")
 def report_pdf(id: str) -> Response:
     row = queries.ref_or_404(ctx, id)
-    return pdf_response(document.pdf(ctx, row), row.public_id, inline=True)
-
-
-def pdf_response(data: bytes, name: str, *, inline: bool) -> Response:
-    response = Response(data, mimetype="application/pdf")
-    response.headers["Content-Disposition"] = f"{'inline' if inline else 'attachment'}; filename=\"report-{name}.pdf\""
-    return response
+    return document.response(document.pdf(ctx, row), row.public_id, inline=True)

@@ -2,15 +2,139 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
-from plugin_sdk.web import requires, show_list
+from plugin_sdk.consultation import Event, State
+from plugin_sdk.errors import Conflict, DomainError, NotFound
+from plugin_sdk.i18n import lazy as _l
+from plugin_sdk.i18n import now as _
+from plugin_sdk.web import ctx, form_version, requires, show_list
+from plugins.consultation.models import Request
+from plugins.consultation.reports import document
+from plugins.consultation.requests import pages, queries
 from plugins.consultation.requests.lists import REQUESTS
+from plugins.consultation.requests.machine import TABLE
+from plugins.consultation.requests.transition import advance
 
 bp = Blueprint("requests", __name__, template_folder="../templates")
+TABS = {"consult": _l("咨询信息"), "case": _l("病例信息"), "report": _l("诊断内容"), "history": _l("诊断记录")}
+CONFIRM, WITHDRAW = "hospital.report.confirm", "hospital.request.withdraw"
+
+
+class NotConfirmed(Conflict):
+    sentence = _l("确认报告后才能预览和打印")
+
+
+class TooFew(DomainError):
+    code, sentence = "too-few", _l("批量确认至少选择 2 项")
 
 
 @bp.get("/requests")
 @requires("hospital.request.list")
-def index():  # type: ignore[no-untyped-def]
+def index() -> ResponseReturnValue:
     return show_list(REQUESTS)
+
+
+@bp.get("/requests/<request:id>", defaults={"tab": "consult"})
+@bp.get("/requests/<request:id>/<any(consult, case, report, history):tab>")
+@requires("hospital.request.list")
+def show(id: str, tab: str) -> ResponseReturnValue:
+    row = queries.ref_or_404(ctx, id)
+    return render_template("consultation/request.html", **pages.detail(ctx, row, tab, TABS, ".show"))
+
+
+@bp.get("/requests/<request:id>/ask/<any(withdraw, return_report, delete_report):event>")
+@requires("hospital.request.list")
+def ask(id: str, event: str) -> ResponseReturnValue:
+    return pages.ask(ctx, queries.ref_or_404(ctx, id), Event(event), url_for(".act", id=id, event=event))
+
+
+@bp.post("/requests/<request:id>/<any(withdraw, return_report, confirm, delete_report):event>")
+@requires("hospital.request.list")
+def act(id: str, event: str) -> ResponseReturnValue:
+    """Move a request; the machine asks for the permission that its row names."""
+    row = queries.ref_or_404(ctx, id)
+    advance(
+        ctx, row, Event(event), version=form_version(), reason=request.form.get("reason", ""),
+        sha256=request.form.get("sha256"),
+    )
+    flash(_("已完成") + "：" + str(pages.TITLES[Event(event)]), "good")
+    return redirect(url_for(".show", id=id) if event == "confirm" else url_for(".index", at=id), 303)
+
+
+@bp.post("/requests/confirm")
+@requires(CONFIRM)
+def confirm_many() -> ResponseReturnValue:
+    """Confirm each ticked report as it was signed; those that cannot be are named, the others are done."""
+    rows = [queries.ref_or_404(ctx, i) for i in dict.fromkeys(request.form.getlist("row"))]
+    if len([r for r in rows if (r.state, Event.CONFIRM) in TABLE]) < 2:
+        raise TooFew
+    refused = [r.exam_no or r.pid for r in rows if not _confirmed(r)]
+    flash(_("%(n)s 项已确认", n=len(rows) - len(refused)), "good")
+    if refused:
+        flash(_("%(n)s 项未确认：%(which)s", n=len(refused), which="、".join(refused)), "error")
+    return redirect(url_for(".index"), 303)
+
+
+def _confirmed(row: Request) -> bool:
+    sealed = queries.sealed_of(ctx, row.id)
+    savepoint = ctx.db.begin_nested()
+    try:
+        advance(ctx, row, Event.CONFIRM, version=row.version, sha256=sealed.sha256 if sealed else None)
+    except DomainError:
+        savepoint.rollback()
+        return False
+    savepoint.commit()
+    return True
+
+
+@bp.get("/requests/<request:id>/report")
+@requires("hospital.report.print")
+def report(id: str) -> ResponseReturnValue:
+    """报告预览: what will be printed, from the same content."""
+    row = _confirmed_row(id)
+    sheet = Markup(document.preview(ctx, row))  # our own template made it, with autoescape
+    return render_template(
+        "consultation/report.html", row=row, sheet=sheet, document=queries.document_of(ctx, row.id),
+    )
+
+
+@bp.post("/requests/<request:id>/report/save")
+@requires("hospital.report.print")
+def save_report(id: str) -> ResponseReturnValue:
+    row = _confirmed_row(id)
+    document.keep(ctx, row, document.pdf(ctx, row), state="saved")
+    flash(_("报告已保存"), "good")
+    return redirect(url_for(".report", id=id), 303)
+
+
+@bp.post("/requests/<request:id>/report/<any(download, print):how>")
+@requires("hospital.report.print")
+def print_report(id: str, how: str) -> Response:
+    """Hand the PDF out; the first time sets 已打印."""
+    row = _confirmed_row(id)
+    data = document.pdf(ctx, row)
+    if row.printed_at is None:
+        advance(ctx, row, Event.PRINTED, version=row.version)
+    return document.response(data, row.public_id, inline=how == "print")
+
+
+@bp.get("/requests/<request:id>/captures/<capture:capture_id>")
+@requires("hospital.request.list", "group.request.list")
+def capture(id: str, capture_id: str) -> Response:
+    row = queries.ref_or_404(ctx, id)
+    data, media = ctx.studies.read_capture(row.study_id, capture_id)
+    response = Response(data, mimetype=media)
+    response.headers["Cache-Control"] = "private, max-age=3600"
+    return response
+
+
+def _confirmed_row(id: str) -> Request:
+    row = queries.ref_or_404(ctx, id)
+    if queries.sealed_of(ctx, row.id) is None:
+        raise NotFound
+    if row.state is not State.CONFIRMED:
+        raise NotConfirmed
+    return row
