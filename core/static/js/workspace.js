@@ -1,140 +1,319 @@
-// The report workspace: buttons, keys, tabs, claim, second tabs. Texts come from the page, changes go through the API.
-(() => {
-  "use strict"
-  const byId = (id) => document.getElementById(id)
-  const ws = byId("workspace"), { api } = ws.dataset
-  const findings = byId("findings"), impression = byId("impression")
-  const word = (name, values = {}) => Object.entries(values).reduce((t, [k, v]) => t.replace(`{${k}}`, v), byId("ws-words").getAttribute(`data-${name}`) ?? "")
-  let version = Number(ws.dataset.version), mine = ws.dataset.mine === "yes", worked = false, before = null, draft, images
-  const say = (text, tone) => { const saved = byId("saved"); saved.textContent = text; saved.className = `saved ${tone}` }
-  const strip = (text, tone, ms = 0) => {
-    const box = byId("strip")
-    box.textContent = text
-    box.hidden = !text
-    byId("claim").classList.toggle("offline", tone === "offline")
-    if (tone === "expired") { const link = Object.assign(document.createElement("a"), { href: ws.dataset.login, target: "_blank", textContent: ` ${word("login")}` }); box.append(link) }
-    if (ms) setTimeout(() => { box.hidden = true }, ms)
+// The report workspace: one page for writing, reviewing and looking. Server, draft, windows, images and keys have files of their own.
+import { makeDraft, same, textOf } from "./workspace-draft.js"
+import { makePictures, makeViewer } from "./workspace-images.js"
+import { installKeys } from "./workspace-keys.js"
+import { installLayout } from "./workspace-layout.js"
+import { makeRecord } from "./workspace-record.js"
+import { makeServer, newKey, Offline } from "./workspace-server.js"
+import { makeWindows } from "./workspace-windows.js"
+
+const { toast } = window.telerad
+const byId = (id) => document.getElementById(id)
+const root = byId("ws"), page = JSON.parse(root.dataset.page), words = JSON.parse(root.dataset.words)
+const fields = { findings: byId("findings"), impression: byId("impression") }, radios = [...byId("result").querySelectorAll("input")]
+const RENEW = 30000, STRIP_AFTER = 5000, QUIET_AFTER = 300000 // ms: heartbeat, strip, nobody there
+const fill = (text, values) => Object.entries(values).reduce((all, [name, value]) => all.replaceAll(`{${name}}`, value), text)
+const clock = (at, seconds = true) => new Intl.DateTimeFormat("zh-CN", { timeZone: page.zone, hour12: false, hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }) }).format(new Date(at))
+const writes = page.mode !== "read"
+const is = { ready: !writes, passive: false, lost: false, differs: false, offline: false, busy: false }
+let version = page.version, lastAlive = Date.now(), activeSince = true, undo = null, stripTimer = 0, windows = null
+
+const { call } = makeServer({ page: page.urls.page, login: page.urls.login, words })
+
+// --- the text in the fields
+const read = () => ({
+  findings: fields.findings.value, impression: fields.impression.value, images: pictures.chosen,
+  positive: radios.some((one) => one.checked) ? radios.find((one) => one.checked).value === "yes" : null,
+})
+const write = (text) => {
+  for (const [name, field] of Object.entries(fields)) if (field.value !== text[name]) field.value = text[name]
+  for (const one of radios) one.checked = text.positive !== null && (one.value === "yes") === text.positive
+  pictures.set(text.images)
+  record.refresh()
+}
+const changed = () => { record.refresh(); if (draft) draft.touch() }
+const pictures = makePictures({ call, url: page.urls.api, base: page.urls.captures, captures: page.captures, words, onChange: () => changed() })
+const record = makeRecord({ versions: page.versions, read, words, fill, clock })
+const may = () => writes && is.ready && !is.passive && !is.lost
+const draw = () => {
+  Object.values(fields).forEach((field) => { field.readOnly = !may() })
+  radios.forEach((one) => { one.disabled = !may() })
+  pictures.edit(may())
+  byId("ws-passive").hidden = !is.passive
+  byId("ws-lost").hidden = !is.lost
+  for (const button of document.querySelectorAll("[data-event], [data-begin], #ws-save, #ws-reset, #ws-undo-do")) {
+    const why = is.offline ? words.wait : is.differs && button.dataset.report !== undefined ? words.differs : is.passive ? words.other : ""
+    button.disabled = Boolean(why) || is.busy || is.lost || button.dataset.begin === undefined && !may()
+    button.title = why
   }
-  const read = () => ({
-    findings: findings.value, impression: impression.value,
-    positive: { yes: true, no: false }[document.querySelector("[name=positive]:checked")?.value] ?? null, images: images?.chosen() ?? [],
+}
+// Put another text into the fields; what stood there can be had back.
+const replace = (text, sentence) => {
+  undo = read()
+  write(text)
+  byId("ws-undo").hidden = false
+  byId("ws-undo").querySelector("span").textContent = sentence
+  changed()
+}
+
+// --- the draft
+const saveState = (tone, icon, text) => {
+  const box = byId("ws-saved")
+  if (!box) return
+  box.className = `saved ${tone}`
+  box.replaceChildren(Object.assign(document.createElement("i"), { className: `ti ti-${icon}`, ariaHidden: "true" }), text)
+}
+const connected = (on) => {
+  if (on !== is.offline) return
+  is.offline = !on
+  clearTimeout(stripTimer)
+  byId("ws-offline").hidden = true
+  if (is.offline) {
+    byId("ws-offline").querySelector("b").textContent = words.offline
+    stripTimer = setTimeout(() => { byId("ws-offline").hidden = false }, STRIP_AFTER)
+  } else toast(words.back, "good")
+  draw()
+}
+const lose = (error) => {
+  is.lost = true
+  draft?.stop()
+  const strip = byId("ws-lost"), { findings, impression } = read()
+  const who = error?.body?.holder ? ` · ${error.body.holder} ${clock(error.body.since, false)}` : ""
+  strip.querySelector("b").textContent = words.lost + who
+  strip.querySelector("[data-copy]").dataset.copy = `${words.findings}\n${findings}\n\n${words.impression}\n${impression}`
+  saveState("lost", "alert-circle", words.unsaved)
+  draw()
+}
+const conflict = ({ draft: there }) => {
+  const dialog = byId("ws-conflict"), part = (name) => dialog.querySelector(`[data-part="${name}"]`)
+  const show = (text) => `${words.findings}\n${text.findings}\n\n${words.impression}\n${text.impression}`
+  byId("ws-conflict-title").textContent = fill(words.stale, { name: there.saved_by || words.somebody, time: clock(there.saved_at) })
+  part("theirs").textContent = show(there)
+  part("mine").textContent = show(read())
+  dialog.oncancel = (event) => event.preventDefault()
+  dialog.onclose = () => {
+    if (dialog.returnValue === "theirs") replace(textOf(there), words.theirs)
+    draft.goOn()
+    draft.save()
+  }
+  saveState("lost", "alert-circle", words.unsaved)
+  dialog.showModal()
+}
+const tell = (what, facts) => ({
+  changed: () => saveState("", "pencil", words.unsaved),
+  saving: () => saveState("", "loader-2 turning", words.saving),
+  saved: () => {
+    if (facts.saved_at) saveState.at = facts.saved_at
+    saveState.at ? saveState("ok", "cloud-check", fill(words.saved, { time: clock(saveState.at) })) : saveState("", "cloud", "")
+    if (facts.rev) windows?.share({ rev: facts.rev, saved_at: facts.saved_at, text: textOf(facts) })
+  },
+  offline: () => { saveState("local", "cloud-off", words.unsaved); connected(false) },
+  online: () => connected(true),
+  refused: () => saveState("lost", "alert-circle", fill(words.refused, { why: facts.error.message })),
+  conflict: () => conflict(facts),
+  lost: () => lose(facts.error),
+})[what]()
+const draft = writes ? makeDraft({ call, url: page.urls.api, rev: page.text.rev, text: page.text, read, tell }) : null
+
+// --- moving the request
+let attempt = null // the same step with the same words keeps its key, so that a lost answer is not a second step
+const post = async (event, given) => {
+  const json = { version, ...given }, print = JSON.stringify([event, json])
+  if (attempt?.print !== print) attempt = { print, key: newKey() }
+  return call(`${page.urls.api}/${event}`, { method: "POST", json, key: attempt.key })
+}
+const asked = (dialog) => new Promise((done) => {
+  dialog.returnValue = ""
+  dialog.onclose = () => done(dialog.returnValue === "yes")
+  dialog.showModal()
+})
+const ask = (event, button) => {
+  const dialog = byId("ws-ask"), label = button.firstChild.nodeType === Node.TEXT_NODE ? button.firstChild : button.childNodes[1]
+  byId("ws-ask-title").textContent = dialog.querySelector("[data-part=verb]").textContent = label.textContent.trim()
+  dialog.querySelectorAll("p").forEach((line) => { line.hidden = line.dataset.part !== event })
+  return asked(dialog)
+}
+const incomplete = () => {
+  const text = read()
+  const empty = !text.findings.trim() ? fields.findings : !text.impression.trim() ? fields.impression : null
+  if (empty) { toast(words.write, "warn"); empty.focus(); return true }
+  if (text.positive === null) { toast(words.choose, "warn"); radios[0].focus(); return true }
+  return false
+}
+const failed = (error) => {
+  if (error instanceof Offline) { toast(words.failed, "error"); return }
+  if (error.code === "claim-not-mine") { lose(error); return }
+  if (error.code === "check-failed") record.checks(error.body.findings)
+  toast([error.message, error.body.holder].filter(Boolean).join(" · "), "error")
+}
+const move = async (button, { always = false } = {}) => {
+  const { event, report, asks } = button.dataset
+  if (button.disabled || is.busy || report !== undefined && incomplete()) return
+  const given = {}
+  if (event === "reject") {
+    byId("ws-reason").value = ""
+    if (!await asked(byId("ws-reject"))) return
+    given.reason = byId("ws-reason").value
+  } else if ((asks !== undefined || always || event === "unlock") && !await ask(event, button)) return
+  is.busy = true
+  draw()
+  try {
+    if (!await draft.flush()) { if (is.offline) toast(words.wait, "warn"); return }
+    if (report !== undefined) Object.assign(given, read())
+    await post(event, given)
+    leave(event)
+  } catch (error) { failed(error) } finally { is.busy = false; draw() }
+}
+const leave = (event) => {
+  draft.stop()
+  windows?.close()
+  const form = byId("ws-leave")
+  form.elements.event.value = event
+  form.elements.next.value = backTo()
+  removeEventListener("beforeunload", warn)
+  form.submit()
+}
+const backTo = () => {
+  const before = document.referrer ? new URL(document.referrer) : null
+  return before?.origin === location.origin && before.pathname === page.urls.list ? before.pathname + before.search : page.urls.list
+}
+const begin = async (button) => {
+  button.disabled = true
+  try { await post(button.dataset.begin, button.dataset.reason ? { reason: button.dataset.reason } : {}); location.reload() }
+  catch (error) { button.disabled = false; error instanceof Offline ? toast(words.failed, "error") : toast([error.message, error.body.holder].filter(Boolean).join(" · "), "error") }
+}
+// An accepted request is opened by looking at it: from here on it is 诊断中.
+const open = async () => {
+  try {
+    const there = await post("open", {})
+    version = there.version
+    page.opens = false
+    const badge = document.querySelector("#ws-claim .st")
+    badge.className = "st st-work"
+    badge.replaceChildren(Object.assign(document.createElement("i"), { className: "ti ti-pencil", ariaHidden: "true" }), there.label)
+    renewed(there)
+  } catch (error) {
+    if (error instanceof Offline) setTimeout(open, 3000)
+    else if (error.code === "stale-version" || error.code === "invalid-transition") location.reload()
+    else failed(error)
+  }
+}
+
+// --- buttons of the text
+const save = async () => {
+  if (!may()) return
+  if (!await draft.flush()) return
+  try {
+    const { n, findings } = await call(page.urls.keep, { method: "POST" })
+    record.keep(n, read())
+    record.checks(findings)
+    toast(fill(words.kept, { n }), "good")
+  } catch (error) {
+    if (error instanceof Offline) toast(words.failed, "error")
+    else if (error.status === 422) toast(words.empty, "warn")
+    else toast(error.message || words.failed, "error")
+  }
+}
+const reset = () => {
+  const last = record.last(), base = last ? textOf(last) : textOf(page.text)
+  if (same(base, read())) { toast(words.same); return }
+  replace(base, last ? fill(words.reset, { n: last.n }) : words.resetOpen)
+}
+const takeBack = () => {
+  if (!undo || !may()) return
+  write(undo)
+  undo = null
+  byId("ws-undo").hidden = true
+  changed()
+}
+
+// --- the claim: only a key or a pointer moves its end; nobody there for a while, no beat, and the session may end
+const renewed = ({ claim }) => { if (claim && byId("ws-until")) byId("ws-until").textContent = fill(words.until, { time: clock(claim.until, false) }) }
+const renew = async () => {
+  if (!writes || is.lost || page.opens || Date.now() - lastAlive > QUIET_AFTER) return
+  const active = activeSince
+  activeSince = false
+  try {
+    renewed(await call(`${page.urls.api}/renew`, { method: "POST", json: { active } }))
+    if (!draft.isOffline) connected(true)
+  } catch (error) {
+    activeSince ||= active
+    if (error instanceof Offline) { connected(false); setTimeout(renew, STRIP_AFTER) }
+    else if ([403, 404, 409].includes(error.status)) lose(error)
+  }
+}
+const alive = () => { activeSince = true; lastAlive = Date.now() }
+for (const kind of ["keydown", "pointerdown"]) addEventListener(kind, alive, { capture: true, passive: true })
+
+const viewer = makeViewer({
+  call, url: page.urls.api, studyUid: page.studyUid, words,
+  onActive() { alive(); window.postMessage({ kind: "telerad:active" }, location.origin) },
+  onMismatch(now) { is.differs = now; draw() },
+  async onImage(image, answer) {
+    if (!may()) return answer("refused", words.readOnly)
+    if (page.studyUid && image.study !== page.studyUid) return answer("refused", words.foreign)
+    answer("received")
+    try { return answer("kept", await pictures.add(image)) }
+    catch (error) { return answer("refused", error.message || words.failed) }
+  },
+})
+
+// --- a page that is left
+const warn = (event) => { if (draft?.dirty() && may()) { draft.save(); event.preventDefault() } }
+addEventListener("beforeunload", warn)
+document.addEventListener("visibilitychange", () => { if (document.hidden && may()) draft.save() })
+addEventListener("pagehide", () => { if (draft && may()) draft.save() })
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload() })
+addEventListener("online", () => { if (draft?.isOffline) draft.save(); else renew() })
+
+for (const field of Object.values(fields)) {
+  field.addEventListener("input", changed)
+  field.addEventListener("blur", () => { if (may()) draft.save() })
+}
+byId("result").addEventListener("change", changed)
+document.addEventListener("click", (event) => {
+  const at = (name) => event.target.closest(`[data-${name}]`)
+  if (at("event")) move(at("event"))
+  if (at("begin")) begin(at("begin"))
+  if (at("reload")) location.reload()
+  if (at("phrase")) { const box = byId("ws-reason"); box.value = box.value ? `${box.value}，${at("phrase").dataset.phrase}` : at("phrase").dataset.phrase; box.focus() }
+})
+byId("ws-save")?.addEventListener("click", save)
+byId("ws-reset")?.addEventListener("click", reset)
+byId("ws-undo-do").addEventListener("click", takeBack)
+byId("ws-back").href = backTo()
+byId("ws-passive").querySelector("b").textContent = words.other
+
+write(page.text)
+if (page.text.saved_at) tell("saved", { saved_at: page.text.saved_at })
+const { show } = installLayout({ onTab: () => record.refresh() })
+installKeys({ fields, show, record, save, moveBy: (selector, options) => { const button = document.querySelector(selector); if (button) move(button, options) } })
+if (writes) {
+  windows = makeWindows(page.id, {
+    onPassive() { is.ready = true; is.passive = true; draft.stop(); draw() },
+    async onActive() {
+      const late = is.passive
+      if (late) {
+        try {
+          const there = await call(page.urls.api)
+          if (!there.draft) return lose(null)
+          version = there.version
+          draft.adopt(there.draft)
+          write(there.draft)
+        } catch (error) { if (error instanceof Offline) connected(false); else return lose(error) }
+      }
+      is.ready = true
+      is.passive = false
+      draft.start()
+      draw()
+      if (page.opens) open()
+      if (late) fields.findings.focus()
+      return undefined
+    },
+    async onLeave() { draft.start(); await draft.flush(); draft.stop() },
+    onText({ text, rev, saved_at }) { write(text); draft.adopt({ rev, ...text }); tell("saved", { saved_at }) },
   })
-  const editable = (yes) => {
-    mine = yes
-    findings.readOnly = impression.readOnly = !yes
-    document.querySelectorAll("[name=positive], #captures input").forEach((i) => { i.disabled = !yes })
-    document.querySelectorAll("#pane-report .foot [data-do]").forEach((b) => { b.disabled = !yes })
-  }
-  const dialog = (id) => new Promise((done) => { const box = byId(id); box.returnValue = ""; box.showModal(); box.addEventListener("close", () => done(box.returnValue), { once: true }) })
-  const ask = async (event, reason) => {
-    byId("ask-title").textContent = byId("ask-verb").textContent = word(`${event}-title`)
-    byId("ask-text").textContent = word({ send_to_review: "review" }[event] ?? event)
-    byId("ask-reason").hidden = !reason
-    const text = byId("ask-reason").querySelector("textarea")
-    text.value = ""
-    return (await dialog("ask")) === "yes" ? { reason: text.value } : null
-  }
-  const post = async (event, body = {}) => {
-    const answer = await window.telerad.send(`${api}/${event}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) })
-    return [answer.status, await answer.json().catch(() => ({}))]
-  }
-  const refused = (answer) => {
-    const why = answer.errors?.[0]?.message ?? answer.detail ?? word("lost")
-    window.telerad.toast(answer.holder ? `${answer.holder} · ${why}` : why, "error")
-  }
-  const move = async (event, { needsText = false, reason = false, quiet = false } = {}) => {
-    if (draft.offline || ws.classList.contains("mismatch")) return window.telerad.toast(word(draft.offline ? "offline" : "differs"), "error")
-    const text = read()
-    if (needsText && (!text.findings.trim() || !text.impression.trim())) { (text.findings.trim() ? impression : findings).focus(); return window.telerad.toast(word("empty"), "error") }
-    if (needsText && text.positive === null) { document.querySelector("[name=positive]").focus(); return window.telerad.toast(word("choose"), "error") }
-    const given = quiet ? {} : await ask(event, reason)
-    if (!given || !(await draft.settle())) return
-    const [status, answer] = await post(event, { version, ...given, ...(needsText ? text : {}) })
-    if (status !== 200) return refused(answer)
-    draft.stop()
-    location.assign(`${ws.dataset.list}?at=${ws.dataset.request}`)
-  }
-  const begin = async (event) => { const [status, answer] = await post(event, { version }); if (status === 200) location.reload(); else { refused(answer); setTimeout(() => location.reload(), 1500) } }
-  const reset = () => {
-    const last = document.querySelector("#pane-history .version")
-    before = read()
-    findings.value = last?.querySelector("[data-field=findings]").textContent ?? ""
-    impression.value = last?.querySelector("[data-field=impression]").textContent ?? ""
-    draft.changed()
-    strip(word("reset"), "", 8000)
-    const undo = Object.assign(document.createElement("button"), { type: "button", className: "as-link", textContent: word("undo") })
-    undo.addEventListener("click", () => { findings.value = before.findings; impression.value = before.impression; draft.changed(); byId("strip").hidden = true })
-    byId("strip").append(" ", undo)
-  }
-  const tab = (name) => {
-    document.querySelectorAll("[data-tab]").forEach((t) => t.setAttribute("aria-selected", String(t.dataset.tab === name)))
-    document.querySelectorAll("[data-pane]").forEach((p) => { p.hidden = p.id !== `pane-${name}` })
-  }
-  const DOES = {
-    save: () => draft.save(), reset, unlock: () => move("unlock"), begin: () => begin(ws.dataset.begin),
-    send_to_review: () => move("send_to_review", { needsText: true }), submit: () => move("submit", { needsText: true }),
-    approve: () => move("approve", { needsText: true }), reject: () => move("reject", { reason: true }),
-    light: () => { const html = document.documentElement, to = html.dataset.theme === "dark" ? "light" : "dark"; html.dataset.theme = to; html.dataset.bsTheme = to },
-    keys: () => byId("keys").showModal(),
-  }
-  const button = (name) => document.querySelector(`#pane-report [data-do=${name}]:not(:disabled)`)
-  const key = (event) => {
-    if (event.isComposing || event.keyCode === 229) return
-    const name = event.key
-    if (event.ctrlKey && name === "s") { event.preventDefault(); button("save")?.click() }
-    else if (event.ctrlKey && event.shiftKey && name === "Enter") { event.preventDefault(); button("submit")?.click() }
-    else if (event.ctrlKey && name === "Enter") { event.preventDefault(); (button("approve") ?? button("send_to_review"))?.click() }
-    else if (event.altKey && /^[1-6]$/.test(name)) { event.preventDefault(); document.querySelectorAll("[data-tab]")[Number(name) - 1]?.click() }
-    else if (event.altKey && name === "ArrowUp") { event.preventDefault(); findings.focus() }
-    else if (event.altKey && name === "ArrowDown") { event.preventDefault(); impression.focus() }
-    else if (name === "Tab" && !event.shiftKey && [findings, impression].includes(event.target)) {
-      const at = event.target.value.indexOf("__", event.target.selectionEnd)
-      if (at >= 0) { event.preventDefault(); event.target.setSelectionRange(at, at + 2) }
-    }
-  }
-  const divide = (event) => {
-    const panes = byId("panes"), width = panes.clientWidth
-    const to = (e) => { const share = Math.min(70, Math.max(30, (e.clientX / width) * 100)); panes.style.gridTemplateColumns = `minmax(0, ${share}fr) 5px minmax(480px, ${100 - share}fr)` }
-    event.target.setPointerCapture(event.pointerId)
-    event.target.addEventListener("pointermove", to)
-    event.target.addEventListener("pointerup", () => event.target.removeEventListener("pointermove", to), { once: true })
-  }
-  const renew = async () => {
-    if (!mine) return
-    const active = worked
-    worked = false
-    try { const [status] = await post("renew", { active }); if (status === 409) lose() } catch { /* the next save tells */ }
-  }
-  const lose = () => { editable(false); draft.stop(); strip(word("taken"), "offline") }
-  const others = () => {
-    const channel = new BroadcastChannel(`report:${ws.dataset.request}`)
-    channel.addEventListener("message", ({ data }) => {
-      if (data === "here" && mine) { editable(false); strip(word("elsewhere"), ""); const take = Object.assign(document.createElement("button"), { type: "button", className: "as-link", textContent: word("here") }); take.addEventListener("click", () => location.reload()); byId("strip").append(" ", take) }
-    })
-    if (mine) channel.postMessage("here")
-  }
-  document.addEventListener("DOMContentLoaded", async () => {
-    images = window.workspaceImages({
-      api, study: ws.dataset.study, frame: byId("viewer"), box: byId("captures"), count: byId("chosen-count"), editable: () => mine, word,
-      changed: () => draft?.changed(), mismatch: (yes) => ws.classList.toggle("mismatch", yes), active: () => { worked = true },
-    })
-    draft = window.workspaceDraft({
-      api, rev: Number(ws.dataset.rev), read, word, say, strip, lost: lose,
-      stale: async (answer) => { byId("conflict-text").textContent = word("conflict", { who: answer.holder ?? "", at: (answer.since ?? "").slice(11, 19) }); return (await dialog("conflict")) || "mine" },
-    })
-    document.addEventListener("click", (event) => { const name = event.target.closest("[data-do]")?.dataset.do; if (name) DOES[name]?.() })
-    document.querySelectorAll("[data-tab]").forEach((t) => t.addEventListener("click", () => tab(t.dataset.tab)))
-    document.addEventListener("keydown", key)
-    byId("divider").addEventListener("pointerdown", divide)
-    byId("pane-report").addEventListener("submit", (event) => event.preventDefault())
-    for (const box of [findings, impression]) { box.addEventListener("input", () => { worked = true; draft.changed() }); box.addEventListener("blur", () => draft.flush()) }
-    document.querySelectorAll("[name=positive]").forEach((i) => i.addEventListener("change", () => draft.changed()))
-    document.addEventListener("visibilitychange", () => { if (document.hidden) draft.flush() })
-    window.addEventListener("beforeunload", (event) => { if (draft.dirty && mine) event.preventDefault() })
-    if (!mine) draft.stop()
-    others()
-    images.open()
-    if (ws.dataset.opens === "yes") { const [status, answer] = await post("open", { version }); if (status === 200) version = answer.version; else refused(answer) }
-    setInterval(renew, 30000)
-  })
-})()
+  byId("ws-take").addEventListener("click", () => windows.take())
+  setInterval(renew, RENEW)
+}
+draw()

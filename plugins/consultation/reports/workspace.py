@@ -1,92 +1,97 @@
-"""The report workspace: images beside the text. The page draws; every change goes through the API's actions."""
+"""The report workspace: images beside the text. Everything that changes a report goes through the API."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, flash, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from plugin_sdk.consultation import Event, State
-from plugin_sdk.types import Ctx
-from plugin_sdk.web import ctx, requires
-from plugins.consultation.models import Request
-from plugins.consultation.reports.versions import text_of_draft
-from plugins.consultation.requests import claims, pages, queries
-from plugins.consultation.requests.lists import SEX, StateCell, TimeLeft
-from plugins.consultation.requests.machine import step_for
-from plugins.consultation.settings import Connection
+from plugin_sdk.consultation import Event, Urgency
+from plugin_sdk.i18n import lazy as _l
+from plugin_sdk.i18n import now as _
+from plugin_sdk.types import CaptureView
+from plugin_sdk.web import ctx, render, requires
+from plugins.consultation.reports import desk as desks
+from plugins.consultation.reports.desk import Desk
+from plugins.consultation.requests import queries
+from plugins.consultation.requests.lists import SEX, StateCell
+from plugins.consultation.requests.pages import TITLES
 
 bp = Blueprint("workspace", __name__, template_folder="../templates")
-BEGIN = {
-    State.SUBMITTED: Event.ACCEPT, State.PENDING_REVIEW: Event.START_REVIEW, State.REVIEW_REJECTED: Event.OPEN,
-    State.RETURNED_BY_HOSPITAL: Event.OPEN,
+DONE = {
+    Event.SEND_TO_REVIEW: _l("检查 %(number)s 已流转审核"),
+    Event.SUBMIT: _l("检查 %(number)s 已提交"),
+    Event.APPROVE: _l("检查 %(number)s 审核通过"),
+    Event.REJECT: _l("检查 %(number)s 已退回"),
+    Event.UNLOCK: _l("检查 %(number)s 已解锁"),
 }
 
 
 @bp.get("/diagnosis/<request:id>/report")
 @requires("group.report.diagnose", "group.report.review")
 def show(id: str) -> ResponseReturnValue:
+    """The page. Looking changes nothing: its script opens an accepted request."""
+    desk = desks.of_request(ctx, queries.ref_or_404(ctx, id))
+    return render(
+        "consultation/workspace.html", theme="dark", desk=desk, row=desk.row, state=StateCell(desk.row, "group"),
+        sex=SEX.get(desk.row.sex, ""), urgent=desk.row.urgency is Urgency.URGENT, page=_page(desk),
+        history=[(e, TITLES.get(e.event, e.event)) for e in reversed(desk.history)], event=Event,
+        adjusting=desk.mode != "read" and not desk.row.state.is_working,
+    )
+
+
+@bp.post("/diagnosis/<request:id>/report/versions")
+@requires("group.report.diagnose", "group.report.review")
+def keep(id: str) -> ResponseReturnValue:
+    """保存: the draft becomes a numbered version."""
+    return jsonify(desks.keep(ctx, queries.ref_or_404(ctx, id)))
+
+
+@bp.post("/diagnosis/<request:id>/report/leave")
+@requires("group.report.diagnose", "group.report.review")
+def leave(id: str) -> ResponseReturnValue:
+    """Go back to the list, saying there what was done here."""
     row = queries.ref_or_404(ctx, id)
-    return render_template("consultation/workspace.html", **facts(ctx, row))
+    sentence = DONE.get(Event(request.form["event"])) if request.form.get("event") in set(DONE) else None
+    if sentence is not None:
+        flash(_(sentence, number=row.exam_no or row.public_id), "good")
+    return redirect(list_url(request.form.get("next", ""), at=row.public_id), 303)
 
 
-def facts(ctx: Ctx, row: Request) -> dict[str, Any]:
-    """What the page starts from. Text comes from the draft, else from the newest version."""
-    draft, last = queries.draft_of(ctx, row.id), queries.last_version(ctx, row.id)
-    adjusting = queries.adjusting(ctx, row) is not None
-    mine = claims.mine(ctx, row)
-    reviewing = row.state is State.REVIEWING or (adjusting and last is not None and last.status == "in_review")
-    text = text_of_draft(draft) if draft else last
-    chosen = list(draft.images) if draft else [i["id"] for i in last.images] if last else []
-    hospital = ctx.at(row.link_id)
-    api = url_for("consultation_api.show", id=row.public_id)
+def list_url(wanted: str, *, at: str) -> str:
+    """The pending list as it was left, else as it is by itself; its row of this request is pointed out."""
+    plain, parts = url_for("diagnosis.index"), urlsplit(wanted)
+    asked = parse_qsl(parts.query) if not parts.netloc and parts.path == plain else []
+    return f"{plain}?{urlencode([*((k, v) for k, v in asked if k != 'at'), ('at', at)])}"
+
+
+def _page(desk: Desk) -> dict[str, Any]:
+    """What the page's script starts from."""
+    row = desk.row
+    here = url_for(".show", id=row.public_id)
     return {
-        "row": row,
-        "sex": SEX.get(row.sex, "-"),
-        "state": StateCell(row, "group"),
-        "left": TimeLeft(row, ctx.now()),
-        "study": hospital.studies.facts(row.study_id),
-        "mine": mine,
-        "reviewing": reviewing,
-        "adjusting": adjusting,
-        "text": text,
-        "rev": draft.rev if draft else 0,
-        "captures": _in_order(ctx, row, chosen),
-        "chosen": chosen,
-        "begin": _begin(ctx, row),
-        "opens": mine and row.state is State.ACCEPTED,
-        "can": _can(ctx, row, adjusting),
-        "single": ctx.settings(Connection, scope_id=row.link_id).allow_single_sign and ctx.may("group.report.review"),
-        "history": pages.detail(ctx, row, "history", {}, "diagnosis.show")["history"],
-        "versions": list(reversed(queries.versions_of(ctx, row.id))),
-        "api": api,
-        "theme": "dark",
+        "id": row.public_id,
+        "version": row.version,
+        "mode": desk.mode,
+        "opens": desk.opens,
+        "zone": ctx.tenant.zone,
+        "text": desk.text,
+        "studyUid": desk.study.uid if desk.study else "",
+        "captures": [_capture(view, row.public_id) for view in desk.captures],
+        "versions": [{**v, "at": v["at"].isoformat()} for v in desk.versions],
+        "urls": {
+            "page": here,
+            "api": url_for("consultation_api.show", id=row.public_id),
+            "keep": url_for(".keep", id=row.public_id),
+            "captures": url_for("requests.index") + f"/{row.public_id}/captures",
+            "list": url_for("diagnosis.index"),
+            "login": url_for("account.login", next=url_for("health.healthz")),
+        },
     }
 
 
-def _begin(ctx: Ctx, row: Request) -> str:
-    """The event that would give this person the claim, if nobody holds it."""
-    event = BEGIN.get(row.state)
-    if row.claim_user is not None or event is None:
-        return ""
-    if event is Event.OPEN and row.reader != claims.me(ctx):
-        event = Event.ACCEPT
-    step = step_for(row.state, event, adjusting=False)
-    return event.value if step is not None and ctx.may(step.code) else ""
-
-
-def _can(ctx: Ctx, row: Request, adjusting: bool) -> set[str]:
-    state = State.DIAGNOSING if row.state is State.ACCEPTED else row.state
-    found = set()
-    for event in Event:
-        step = step_for(state, event, adjusting=adjusting)
-        if step is not None and step.side == "group" and ctx.may(step.code):
-            found.add(event.value)
-    return found
-
-
-def _in_order(ctx: Ctx, row: Request, chosen: list[str]) -> list[Any]:
-    """Ticked captures first, in their order, then the others as they were taken."""
-    found = {c.id: c for c in ctx.studies.captures(row.study_id)}
-    return [*(found[i] for i in chosen if i in found), *(c for i, c in found.items() if i not in chosen)]
+def _capture(view: CaptureView, request_id: str) -> dict[str, Any]:
+    url = url_for("requests.capture", id=request_id, capture_id=view.id)
+    return {"id": view.id, "caption": view.caption, "url": url}

@@ -1,0 +1,65 @@
+// 修改记录: two texts side by side as one with marks, the marks of a review, and what the checks remarked.
+import { textOf } from "./workspace-draft.js"
+import { showDifference } from "./workspace-diff.js"
+
+const byId = (id) => document.getElementById(id)
+const PARTS = ["findings", "impression"]
+
+export const makeRecord = ({ versions, read, words, fill, clock }) => {
+  const known = [...versions], selects = { before: byId("ws-before"), after: byId("ws-after") }
+  let look = "after"
+
+  const textAt = (key) => key === "now" ? read() : known.find((one) => String(one.n) === key) ?? { findings: "", impression: "" }
+  const options = () => {
+    for (const [side, select] of Object.entries(selects)) {
+      const kept = select.value, made = known.map((one) => new Option(`${fill(words.nth, { n: one.n })} · ${one.author} ${clock(one.at)} · ${one.status}`, one.n))
+      select.replaceChildren(...made, new Option(words.now, "now"))
+      select.value = kept || (side === "after" ? "now" : String(known.at(-1)?.n ?? "now"))
+    }
+  }
+  const compare = () => {
+    const before = textAt(selects.before.value), after = textAt(selects.after.value)
+    const places = PARTS.reduce((sum, part) => sum + showDifference(byId(`compare-${part}`), before[part], after[part]), 0)
+    byId("ws-differences").textContent = places ? fill(words.differences, { n: places }) : words.none
+  }
+  // A review starts from the author's text: 原文, 显示修改, 最终.
+  const marks = () => {
+    const before = known.at(-1), now = read()
+    let places = 0
+    for (const part of PARTS) {
+      const shown = byId(`shown-${part}`), field = byId(part)
+      field.hidden = look !== "after"
+      shown.hidden = look === "after"
+      if (look === "changes") places += showDifference(shown, before?.[part] ?? "", now[part])
+      if (look === "before") shown.textContent = before?.[part] ?? ""
+    }
+    if (byId("ws-changes")) byId("ws-changes").textContent = look === "changes" ? fill(words.differences, { n: places }) : ""
+  }
+  document.querySelectorAll("[data-look]").forEach((button) => button.addEventListener("click", () => {
+    look = button.dataset.look
+    document.querySelectorAll("[data-look]").forEach((other) => { other.ariaPressed = other === button ? "true" : "false" })
+    marks()
+  }))
+  Object.values(selects).forEach((select) => select.addEventListener("change", compare))
+  byId("ws-checks").querySelector("button").addEventListener("click", () => { byId("ws-checks").hidden = true })
+  options()
+
+  return {
+    refresh() { if (!byId("panel-record").hidden) compare(); if (look !== "after") marks() },
+    last: () => known.at(-1),
+    keep(n, text) {
+      const at = known.findIndex((one) => one.n === n), made = { n, status: "", author: "", at: new Date().toISOString(), ...known[at], ...textOf(text) }
+      if (at < 0) known.push(made)
+      else known[at] = made
+      options()
+    },
+    // Worst first; the first is said, the others are counted.
+    checks(found) {
+      const box = byId("ws-checks")
+      box.hidden = found.length === 0
+      box.classList.toggle("stops", found.some((one) => one.level === "error"))
+      box.querySelector("span").textContent = found.length ? `${found[0].text}${found.length > 1 ? ` (+${found.length - 1})` : ""}` : ""
+      box.title = found.map((one) => one.text).join("\n")
+    },
+  }
+}

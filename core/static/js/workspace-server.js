@@ -1,0 +1,84 @@
+// Asking the server from the report workspace: what went wrong has a kind, and a dead session is mended in place.
+const { send } = window.telerad
+const WITHIN = 20000 // ms until a request counts as lost
+const KEEPALIVE_BYTES = 60000 // what a browser takes along when a page is closed (64 KiB for all of them)
+
+export class Offline extends Error {}
+export class Refused extends Error {
+  constructor(status, body) {
+    super(body.detail || "")
+    this.status = status
+    this.code = String(body.type || "").split(":").at(-1)
+    this.body = body
+  }
+}
+
+// Plain http in a house's own network has no crypto.randomUUID.
+export const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
+
+const isJson = (answer) => /json/.test(answer.headers.get("Content-Type") || "")
+const once = async (url, { method, json, form, key, keepalive }) => {
+  const body = form ?? (json ? JSON.stringify(json) : undefined)
+  const headers = { Accept: "application/json" }
+  if (json) headers["Content-Type"] = "application/json"
+  if (key) headers["Idempotency-Key"] = key
+  const small = typeof body === "string" && new TextEncoder().encode(body).length < KEEPALIVE_BYTES
+  const signal = AbortSignal.timeout(form ? 3 * WITHIN : WITHIN)
+  try {
+    const answer = await send(url, { method, body, headers, redirect: "manual", cache: "no-store", keepalive: Boolean(keepalive && small), signal })
+    const content = isJson(answer) ? await answer.json() : {}
+    return { status: answer.type === "opaqueredirect" ? 401 : answer.status, content }
+  } catch { throw new Offline() }
+}
+
+export const makeServer = ({ page, login, words }) => {
+  const dialog = document.getElementById("ws-login"), frame = dialog.querySelector(".login-frame")
+  let entering = null
+
+  // A new session has a new token: the page carries it, wherever it is read from.
+  const freshToken = async () => {
+    try {
+      const answer = await fetch(page, { credentials: "same-origin", redirect: "manual", cache: "no-store" })
+      if (!answer.ok) return false
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html")
+      document.body.setAttribute("hx-headers:inherited", fresh.body.getAttribute("hx-headers:inherited"))
+      const token = fresh.querySelector("[name=csrf_token]").value
+      document.querySelectorAll("[name=csrf_token]").forEach((field) => { field.value = token })
+      return true
+    } catch { return false }
+  }
+
+  const signIn = () => entering ??= new Promise((done) => {
+    const opener = document.activeElement, box = document.createElement("iframe")
+    const check = async (complain) => {
+      if (await freshToken()) {
+        entering = null
+        frame.replaceChildren()
+        dialog.close()
+        opener?.focus?.()
+        done()
+      } else if (complain) window.telerad.toast(words.stillOut, "warn")
+    }
+    box.src = login
+    box.title = dialog.querySelector("h2").textContent
+    box.addEventListener("load", () => { if (box.contentWindow?.location.pathname !== new URL(login, location.href).pathname) check(false) })
+    frame.replaceChildren(box)
+    dialog.oncancel = (event) => event.preventDefault()
+    document.getElementById("ws-again").onclick = () => check(true)
+    if (!dialog.open) dialog.showModal()
+  })
+
+  // Answers the body, or throws Offline (no answer, or one of a broken server) or Refused.
+  const call = async (url, { method = "GET", ...given } = {}) => {
+    for (let mended = false; ;) {
+      const { status, content } = await once(url, { method, ...given })
+      if (status < 400) return content
+      if (status === 401) { await signIn(); continue }
+      const refused = new Refused(status, content)
+      if (refused.code === "csrf" && !mended && await freshToken()) { mended = true; continue }
+      if (status >= 500) throw new Offline()
+      throw refused
+    }
+  }
+  return { call, signIn }
+}
