@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from flask import Flask, Response, request
 
 PAGE_POLICY = (
@@ -13,14 +15,20 @@ PAGE_POLICY = (
 
 def install(app: Flask) -> None:
     @app.after_request
-    def leave_dialog(response: Response) -> Response:
-        """A form in a dialog that was done leads the whole page on; fetch would follow the redirect into the dialog."""
-        if response.status_code == 303 and request.headers.get("HX-Target") == "dialog#dialog":
-            moved = Response(status=200, headers={"HX-Redirect": response.headers["Location"]})
-            for cookie in response.headers.getlist("Set-Cookie"):
-                moved.headers.add("Set-Cookie", cookie)
-            return moved
-        return response
+    def lead_on(response: Response) -> Response:
+        """A script's request that leads elsewhere moves the whole page: fetch would follow the redirect into a part.
+
+        A form in a dialog always does; a form in a list only when it leads to another page than the list's own.
+        """
+        if response.status_code != 303 or "HX-Request" not in request.headers:
+            return response
+        here, there = urlsplit(request.headers.get("HX-Current-URL", "")).path, urlsplit(response.headers["Location"]).path
+        if request.headers.get("HX-Target") != "dialog#dialog" and here == there:
+            return response
+        moved = Response(status=200, headers={"HX-Redirect": response.headers["Location"]})
+        for cookie in response.headers.getlist("Set-Cookie"):
+            moved.headers.add("Set-Cookie", cookie)
+        return moved
 
     @app.after_request
     def harden(response: Response) -> Response:

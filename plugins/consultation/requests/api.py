@@ -9,10 +9,11 @@ from flask.typing import ResponseReturnValue
 from pydantic import Field
 
 from plugin_sdk.capabilities import Billing, Viewer
-from plugin_sdk.consultation import Event, PartCount, Terms, Urgency
+from plugin_sdk.consultation import Event, PartCount, State, Terms, Urgency
 from plugin_sdk.errors import DomainError, Forbidden, Invalid, NotFound
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.web import Body, ctx, list_json, read_body, requires, takes
+from plugins.consultation.models import Request
 from plugins.consultation.reports import document, drafts
 from plugins.consultation.reports.versions import Text
 from plugins.consultation.requests import claims, create, queries
@@ -169,12 +170,16 @@ def act(id: str, event: str) -> ResponseReturnValue:
     if body.version is None:
         raise Invalid(errors=[{"field": "version", "message": "Field required"}])
     text = text_of(body)
-    if which in (Event.SEND_TO_REVIEW, Event.SUBMIT) and text is not None and row.state.value == "ACCEPTED":
-        row = advance(ctx, row, Event.OPEN, version=body.version)
-        body.version = row.version
+    if which in (Event.SEND_TO_REVIEW, Event.SUBMIT) and _writes_already(row):
+        body.version = advance(ctx, row, Event.OPEN, version=body.version).version
     reader = ctx.users.by_public_id(body.reader) if body.reader else None
     advance(ctx, row, which, version=body.version, reason=body.reason, text=text, sha256=body.sha256, reader=reader)
     return jsonify(whole(ctx, row))
+
+
+def _writes_already(row: Request) -> bool:
+    """Whoever saved a draft under a claim has opened the editor, even if no page said so."""
+    return row.state is State.ACCEPTED and claims.mine(ctx, row) and queries.draft_of(ctx, row.id) is not None
 
 
 def text_of(body: EventBody) -> Text | None:
