@@ -6,7 +6,6 @@ import logging
 from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, g, request
-from werkzeug.exceptions import NotFound as HttpNotFound
 
 from core import config as configuration
 from core import declarations, models
@@ -21,6 +20,7 @@ from core.web import converters, errors, gate, headers, i18n, idempotency, layou
 from plugin_sdk import runtime
 from plugin_sdk.api import Plugin
 from plugin_sdk.db import db
+from plugin_sdk.errors import Unsupported
 
 log = logging.getLogger(__name__)
 PREFIXES = {"tenant": "/t/<tenant:tenant>", "api": "/api/v1/t/<tenant:tenant>"}
@@ -40,7 +40,7 @@ class TeleradFlask(Flask):
         if (ctx := g.get("ctx")) is not None and ctx.write:
             if response.status_code < 400:
                 if idempotency.wanted():
-                    idempotency.remember(response)
+                    return idempotency.commit(response)
                 ctx.commit()
             else:
                 ctx.rollback()
@@ -106,7 +106,7 @@ def create_app(config: Config | None = None, *, extra: tuple[type[Plugin], ...] 
     @app.before_request
     def no_encoded_bodies() -> None:
         if request.headers.get("Content-Encoding", "identity") != "identity":
-            raise HttpNotFound if request.endpoint is None else errors.Unsupported
+            raise Unsupported
 
     return app
 

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core import clock
+from core.audit.chain import ZERO
+from core.audit.models import AuditHead
 from core.tenancy import permissions
 from core.tenancy.models import Membership, Role, Tenant, TenantLink
 from plugin_sdk.capabilities import CAPABILITIES
@@ -46,6 +48,7 @@ def create(session: Session, house: Application, *, code: str, kind: str, name: 
     tenant = Tenant(code=code, kind=kind, number=code, name=name, plugins=plugins, created_at=clock.now())
     session.add(tenant)
     session.flush()
+    session.add_all(AuditHead(tenant_id=tenant.id, chain=name, sha256=ZERO) for name in ("ops", "views"))
     for role, title in permissions.ROLE_NAMES[kind].items():
         session.add(
             Role(

@@ -10,7 +10,7 @@ from flask import Flask, Response, g, jsonify, make_response, render_template, r
 from werkzeug.exceptions import HTTPException
 
 from core.web.gate import wants_json
-from plugin_sdk.errors import DomainError, Unsupported
+from plugin_sdk.errors import DomainError
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.ids import random_id
 

@@ -9,11 +9,12 @@ import hashlib
 import re
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from flask import Response, g, request
 
 from core import clock
 from core.work.models import Idempotency
-from plugin_sdk.errors import DomainError, Invalid
+from plugin_sdk.errors import Conflict, DomainError, Invalid
 from plugin_sdk.i18n import lazy as _l
 
 KEY = re.compile(r"[\x21-\x7e]{1,64}")
@@ -21,6 +22,10 @@ KEY = re.compile(r"[\x21-\x7e]{1,64}")
 
 class KeyReused(DomainError):
     code, sentence = "key-reused", _l("同一幂等键用于了不同的内容")
+
+
+class InProgress(Conflict):
+    code, sentence = "in-progress", _l("同一请求正在处理，请稍后再试")
 
 
 def wanted() -> bool:
@@ -61,6 +66,23 @@ def remember(response: Response) -> None:
             at=clock.now(),
         )
     )
+
+
+def commit(response: Response) -> Response:
+    """Commit the effect with its answer. Who lost to the same key gets the winner's answer.
+
+    :raise InProgress: the winner is not done yet
+    """
+    remember(response)
+    try:
+        g.ctx.commit()
+    except IntegrityError as error:
+        g.ctx.rollback()
+        stored = replay()
+        if stored is None:
+            raise InProgress from error
+        return stored
+    return response
 
 
 def _mine(key: str) -> sa.Select[tuple[Idempotency]]:

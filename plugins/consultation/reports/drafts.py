@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from plugin_sdk.errors import StaleDraft
 from plugin_sdk.types import Ctx
@@ -26,13 +27,16 @@ def save(ctx: Ctx, row: Request, text: Text, *, rev: int) -> Draft:
     draft = queries.draft_of(ctx, row.id)
     if draft is None:
         if rev != 0:
-            raise StaleDraft(rev=0, holder=None, since=None)
+            raise _stale(ctx, row)
         draft = Draft(
             hospital_id=row.hospital_id, group_id=row.group_id, link_id=row.link_id, request_id=row.id, rev=1,
             author=claims.me(ctx), **_values(ctx, text),
         )
-        ctx.db.add(draft)
-        ctx.db.flush()
+        try:
+            with ctx.db.begin_nested():
+                ctx.db.add(draft)
+        except IntegrityError as error:
+            raise _stale(ctx, row) from error
         ctx.audit("draft.saved", ref=ref(row))
         return draft
     moved = ctx.db.execute(
@@ -44,8 +48,15 @@ def save(ctx: Ctx, row: Request, text: Text, *, rev: int) -> Draft:
     fresh = queries.draft_of(ctx, row.id)
     assert fresh is not None
     if not moved:
-        raise StaleDraft(rev=fresh.rev, holder=fresh.saved_name, since=fresh.saved_at.isoformat())
+        raise _stale(ctx, row)
     return fresh
+
+
+def _stale(ctx: Ctx, row: Request) -> StaleDraft:
+    fresh = queries.draft_of(ctx, row.id)
+    if fresh is None:
+        return StaleDraft(rev=0, holder=None, since=None)
+    return StaleDraft(rev=fresh.rev, holder=fresh.saved_name, since=fresh.saved_at.isoformat())
 
 
 def _values(ctx: Ctx, text: Text) -> dict[str, object]:
