@@ -16,12 +16,13 @@ from core.intake.models import Upload, UploadFile
 from core.intake.settings import Intake
 from plugin_sdk.errors import Conflict, DomainError, Invalid, NotFound, TooLarge, Unsupported
 from plugin_sdk.i18n import lazy as _l
-from plugin_sdk.web import passive, requires
+from plugin_sdk.web import body_limit, passive, requires
 
 bp = Blueprint("uploads_api", __name__)
 UPLOAD = "hospital.study.upload"
 TUS = {"Tus-Resumable": "1.0.0"}
 MOST_CHUNK = 64 * 1024 * 1024
+MOST_REQUEST = 4 * 1024**3
 MOST_FILES = 2000
 
 
@@ -35,11 +36,11 @@ class OffsetMismatch(Conflict):
 
 @bp.post("/uploads")
 @requires(UPLOAD)
+@body_limit(MOST_REQUEST)
 def multipart() -> ResponseReturnValue:
     """Take files in one request; what is too big or of the wrong kind is a refused line, not an error."""
     limits = g.ctx.settings(Intake)
     g.ctx.rollback()
-    request.max_content_length = limits.bytes_of("zip") * 4
     request.max_form_parts = MOST_FILES
     files = request.files.getlist("file")
     if not files:
@@ -129,6 +130,7 @@ def head(id: str) -> ResponseReturnValue:
 
 @bp.patch("/uploads/tus/<upload:id>")
 @requires(UPLOAD)
+@body_limit(MOST_CHUNK)
 def send(id: str) -> ResponseReturnValue:
     """Add bytes at the offset that was announced; the answer counts only bytes that are synced."""
     upload, row = _mine(id)
@@ -138,7 +140,6 @@ def send(id: str) -> ResponseReturnValue:
         raise OffsetMismatch
     row_id, offset, size, path = row.id, row.sent, row.size, g.ctx.app.config.uploads / row.path
     g.ctx.rollback()
-    request.max_content_length = MOST_CHUNK
     data = request.get_data(cache=False)
     if offset + len(data) > size:
         raise TooLarge

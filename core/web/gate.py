@@ -56,6 +56,8 @@ def install(app: Flask, house: Application) -> None:
         if request.endpoint is None:
             return None
         access = access_of(app, request.endpoint)
+        if (most := getattr(app.view_functions[request.endpoint], "body_limit", None)) is not None:
+            request.max_content_length = most
         tenant_code = (request.view_args or {}).get("tenant")
         if request.view_args is not None:
             request.view_args.pop("tenant", None)

@@ -16,7 +16,7 @@ from plugins.consultation.requests.lists import COMPLETED, PENDING
 from plugins.consultation.requests.transition import advance
 
 bp = Blueprint("diagnosis", __name__, template_folder="../templates")
-TABS = {"case": _l("病例信息"), "report": _l("诊断内容"), "history": _l("诊断记录"), "consult": _l("咨询信息")}
+TABS = {"case": _l("病例信息"), "content": _l("诊断内容"), "history": _l("诊断记录"), "consult": _l("咨询信息")}
 
 
 @bp.get("/diagnosis")
@@ -32,8 +32,7 @@ def done() -> ResponseReturnValue:
 
 
 @bp.get("/diagnosis/<request:id>", defaults={"tab": "case"})
-@bp.get("/diagnosis/<request:id>/<any(consult, case, history):tab>")
-@bp.get("/diagnosis/<request:id>/content", defaults={"tab": "report"})
+@bp.get("/diagnosis/<request:id>/<any(consult, case, content, history):tab>")
 @requires("group.request.list")
 def show(id: str, tab: str) -> ResponseReturnValue:
     row = queries.ref_or_404(ctx, id)

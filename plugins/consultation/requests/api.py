@@ -12,7 +12,7 @@ from plugin_sdk.capabilities import Billing, Viewer
 from plugin_sdk.consultation import Event, PartCount, State, Terms, Urgency
 from plugin_sdk.errors import DomainError, Forbidden, Invalid, NotFound
 from plugin_sdk.i18n import lazy as _l
-from plugin_sdk.web import Body, ctx, list_json, read_body, requires, takes
+from plugin_sdk.web import Body, body_limit, ctx, list_json, read_body, requires, takes
 from plugins.consultation.models import Request
 from plugins.consultation.reports import document, drafts
 from plugins.consultation.reports.versions import Text
@@ -258,11 +258,10 @@ def images(id: str) -> ResponseReturnValue:
 
 @bp.post("/requests/<request:id>/captures")
 @requires("group.report.diagnose", "group.report.review")
+@body_limit(9 * 1024 * 1024)
 def capture(id: str) -> ResponseReturnValue:
     """Keep a key image: PNG or JPEG, at most 8 MB."""
     row = queries.ref_or_404(ctx, id)
-    request.max_content_length = 9 * 1024 * 1024
-    request.max_form_memory_size = 1024 * 1024
     file = request.files.get("file")
     if file is None:
         raise Invalid(errors=[{"field": "file", "message": "Field required"}])

@@ -217,7 +217,7 @@ REQUESTS = ListSpec(
     actions=[
         RowAction(
             key="confirm", label=_l("确认报告"), code="hospital.report.confirm", verb=True,
-            url=lambda r: url_for("requests.show", id=r.public_id, tab="report"), show=allowed(Event.CONFIRM),
+            url=lambda r: url_for("requests.show", id=r.public_id, tab="content"), show=allowed(Event.CONFIRM),
         ),
         RowAction(key="open", label=_l("详情"), url=lambda r: url_for("requests.show", id=r.public_id)),
         RowAction(

@@ -19,7 +19,7 @@ from plugins.consultation.requests.machine import TABLE
 from plugins.consultation.requests.transition import advance
 
 bp = Blueprint("requests", __name__, template_folder="../templates")
-TABS = {"consult": _l("咨询信息"), "case": _l("病例信息"), "report": _l("诊断内容"), "history": _l("诊断记录")}
+TABS = {"consult": _l("咨询信息"), "case": _l("病例信息"), "content": _l("诊断内容"), "history": _l("诊断记录")}
 CONFIRM, WITHDRAW = "hospital.report.confirm", "hospital.request.withdraw"
 
 
@@ -38,7 +38,7 @@ def index() -> ResponseReturnValue:
 
 
 @bp.get("/requests/<request:id>", defaults={"tab": "consult"})
-@bp.get("/requests/<request:id>/<any(consult, case, report, history):tab>")
+@bp.get("/requests/<request:id>/<any(consult, case, content, history):tab>")
 @requires("hospital.request.list")
 def show(id: str, tab: str) -> ResponseReturnValue:
     row = queries.ref_or_404(ctx, id)
