@@ -112,6 +112,10 @@ class TenantCtx:
     def may(self, code: str) -> bool:
         return code in self.permissions
 
+    def address(self, path: str) -> str:
+        """The public address of a path of this site, for print and messages; empty when nobody told it."""
+        return self.app.config.url.rstrip("/") + path if self.app.config.url else ""
+
     def now(self) -> datetime:
         return clock.now()
 

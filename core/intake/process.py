@@ -35,10 +35,10 @@ def process_upload(ctx: TenantCtx, *, upload: str) -> None:
         return
     with Parser() as parser:
         while sent := _pending(ctx, upload_id):
-            for file in sent:
-                if _is_zip(ctx, file):
-                    _open_zip(ctx, file, source_id, parser)
-            _let_in(ctx, [f for f in sent if not _is_zip(ctx, f)], source_id, parser)
+            archives = [f for f in sent if _is_zip(ctx, f)]
+            for file in archives:
+                _open_zip(ctx, file, source_id, parser)
+            _let_in(ctx, [f for f in sent if f not in archives], source_id, parser)
     _finish(ctx, upload)
 
 

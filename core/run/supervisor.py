@@ -52,7 +52,7 @@ class Supervisor:
             Child("worker", [*telerad, "worker"]),
             Child("clock", [*telerad, "clock"]),
         ]
-        self.env = {**os.environ, "TELERAD_DATA": str(config.data)}
+        self.env = {**os.environ, "TELERAD_DATA": str(config.data), "TELERAD_URL": config.url or f"http://{host}:{port}"}
 
     def run(self) -> None:
         """Supervise until SIGTERM or SIGINT, then stop cleanly."""

@@ -18,21 +18,18 @@ MOST = 50
 
 def counts(ctx: TenantCtx) -> tuple[int, int]:
     """Unread notices and open to-dos."""
-    rows = dict(
-        ctx.db.execute(
-            _mine(ctx)
-            .with_only_columns(Notice.todo, sa.func.count())
-            .where(
-                sa.or_(
-                    sa.and_(Notice.todo.is_(False), Notice.read_at.is_(None)),
-                    sa.and_(Notice.todo.is_(True), Notice.done_at.is_(None)),
-                )
+    found = ctx.db.execute(
+        _mine(ctx)
+        .with_only_columns(Notice.todo, sa.func.count())
+        .where(
+            sa.or_(
+                sa.and_(Notice.todo.is_(False), Notice.read_at.is_(None)),
+                sa.and_(Notice.todo.is_(True), Notice.done_at.is_(None)),
             )
-            .group_by(Notice.todo)
         )
-        .tuples()
-        .all()
+        .group_by(Notice.todo)
     )
+    rows = {todo: number for todo, number in found}
     return rows.get(False, 0), rows.get(True, 0)
 
 

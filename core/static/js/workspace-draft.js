@@ -35,17 +35,18 @@ export const makeDraft = ({ call, url, rev, text, read, tell }) => {
     tell("offline", {})
     return false
   }
+  const arrived = (there) => { tell("saved", there); if (dirty()) tell("changed", {}) }
   const put = async (sent) => {
     const there = await call(`${url}/draft`, { method: "PUT", json: { rev, ...sent }, keepalive: true })
     keep(there, sent)
-    tell("saved", there)
+    arrived(there)
     return true
   }
   // Somebody saved since. It may have been this page: a save whose answer was lost.
   const settle = async (sent) => {
     const { draft } = await call(url)
     if (!draft) return lose(null)
-    if (same(draft, sent)) { keep(draft, sent); tell("saved", draft); return true }
+    if (same(draft, sent)) { keep(draft, sent); arrived(draft); return true }
     if (unsure.some((one) => same(one, draft))) { keep(draft, draft); return put(sent) }
     held = draft
     tell("conflict", { draft })

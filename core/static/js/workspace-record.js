@@ -14,7 +14,7 @@ export const makeRecord = ({ versions, read, words, fill, clock }) => {
     for (const [side, select] of Object.entries(selects)) {
       const kept = select.value, made = known.map((one) => new Option(`${fill(words.nth, { n: one.n })} · ${one.author} ${clock(one.at)} · ${one.status}`, one.n))
       select.replaceChildren(...made, new Option(words.now, "now"))
-      select.value = kept || (side === "after" ? "now" : String(known.at(-1)?.n ?? "now"))
+      select.value = kept && kept !== "now" ? kept : side === "after" ? "now" : String(known.at(-1)?.n ?? "now")
     }
   }
   const compare = () => {
@@ -52,6 +52,7 @@ export const makeRecord = ({ versions, read, words, fill, clock }) => {
       if (at < 0) known.push(made)
       else known[at] = made
       options()
+      this.refresh()
     },
     // Worst first; the first is said, the others are counted.
     checks(found) {

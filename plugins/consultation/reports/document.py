@@ -58,6 +58,7 @@ def job_of(ctx: Ctx, row: Request, version: ReportVersion) -> ReportJob:
         group=row.group_name,
         signatures=_signatures(ctx, version, view),
         images=[(picture_bytes(ctx, row, p.id), p.caption) for p in pictures],
+        link_url=ctx.address(f"/t/{hospital.tenant.code}/requests/{row.public_id}"),
         amended_from=amended[-1].n if amended and row.adjusted_at is not None else None,
         written_at=version.written_at,
         footer=ctx.settings(Connection, scope_id=row.link_id).report_footer,
