@@ -83,7 +83,7 @@ def of_request(ctx: Ctx, row: Request) -> Desk:
 def _mode(ctx: Ctx, row: Request, *, adjusting: bool, waiting: bool) -> Mode:
     if not claims.mine(ctx, row):
         return "read"
-    if row.state is State.REVIEWING or adjusting and waiting:
+    if row.state is State.REVIEWING or (adjusting and waiting):
         return "review"
     return "write" if row.state in (State.ACCEPTED, State.DIAGNOSING) or adjusting else "read"
 
@@ -112,11 +112,11 @@ def _offer(ctx: Ctx, row: Request, last: ReportVersion | None, *, adjusting: boo
     if row.state is State.SUBMITTED and _step(ctx, row.state, Event.ACCEPT, adjusting):
         mine = row.reader_named in (None, claims.me(ctx))
         return Offer(event=Event.ACCEPT, label=_l("接单")) if mine else Offer(why=NotNamed.sentence)
-    if _step(ctx, row.state, Event.START_REVIEW, adjusting) and last is not None:
-        if last.status is VersionStatus.IN_REVIEW:
-            if last.author == claims.me(ctx) and not _single_sign(ctx, row):
-                return Offer(why=SameSigner.sentence)
-            return Offer(event=Event.START_REVIEW, label=_l("开始审核"))
+    waits = last is not None and last.status is VersionStatus.IN_REVIEW
+    if waits and last is not None and _step(ctx, row.state, Event.START_REVIEW, adjusting):
+        if last.author == claims.me(ctx) and not _single_sign(ctx, row):
+            return Offer(why=SameSigner.sentence)
+        return Offer(event=Event.START_REVIEW, label=_l("开始审核"))
     if adjusting and last is not None and _step(ctx, row.state, Event.ADJUST, adjusting):
         return Offer(event=Event.ADJUST, label=_l("继续调整"), reason=last.reason)
     return _take_up(ctx, row, adjusting)
