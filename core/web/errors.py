@@ -17,6 +17,7 @@ from plugin_sdk.ids import random_id
 log = logging.getLogger(__name__)
 HTTP_CODES = {400: "bad-request", 401: "unauthenticated", 403: "forbidden", 404: "not-found", 405: "method-not-allowed",
               409: "invalid-transition", 413: "too-large", 415: "unsupported", 422: "invalid", 429: "rate-limited"}
+PHRASES = {s.value: s.phrase for s in HTTPStatus} | {460: "Checksum Mismatch"}
 HTTP_SENTENCES = {400: _l("请求有误"), 404: _l("不存在或无权查看"), 405: _l("不支持的操作"), 413: _l("内容过大")}
 
 
@@ -34,7 +35,7 @@ def of_http(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return make_response(error.get_response())
-    sentence = HTTP_SENTENCES.get(status, HTTPStatus(status).phrase)
+    sentence = HTTP_SENTENCES.get(status, PHRASES.get(status, "Refused"))
     response = answer(status, HTTP_CODES.get(status, "internal"), str(sentence), {})
     if status == 405 and error.get_headers():
         response.headers.extend({k: v for k, v in error.get_headers() if k == "Allow"})
@@ -53,7 +54,7 @@ def answer(status: int, code: str, sentence: str, facts: dict[str, Any]) -> Resp
         ctx.rollback()
     if wants_json():
         response = jsonify(
-            {"type": f"urn:telerad:problem:{code}", "title": HTTPStatus(status).phrase, "status": status,
+            {"type": f"urn:telerad:problem:{code}", "title": PHRASES.get(status, "Refused"), "status": status,
              "detail": sentence, **facts}
         )
         response.status_code = status

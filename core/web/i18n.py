@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from flask import Flask, has_request_context, session
+from flask import Flask, current_app, has_request_context, session
 from flask_babel import Babel, get_domain, get_locale
 
 from plugin_sdk import i18n
@@ -45,6 +45,6 @@ def _locale() -> str:
 
 
 def _translate(text: str) -> str:
-    if not has_request_context() or not text:
+    if not text or not has_request_context() or "babel" not in current_app.extensions:
         return text
     return str(get_domain().get_translations().gettext(text))

@@ -26,6 +26,7 @@ OWN_ADDRESS = re.compile(r"^(url_for|here)\(|^request\.(path|url)$|^urls\.\w+$|^
 def app() -> Flask:
     app = Flask("core", template_folder=str(CORE / "templates"), static_folder=str(CORE / "static"))
     app.jinja_env.globals.update(_=i18n.now, csrf_token=lambda: "token")
+    app.jinja_env.filters["local"] = str
     return app
 
 

@@ -112,7 +112,7 @@ def _upload_and_ask(desk: Desk, study_zip: Path) -> None:
     page.wait_for_url("**/t/HDEMO/")
     page.get_by_text("数据上传").first.click()
     page.set_input_files("#dialog input[type=file] >> nth=0", study_zip)
-    expect(page.locator("#dialog")).to_contain_text("入库 12", timeout=60_000)
+    expect(page.locator("#dialog")).to_contain_text("共 12 个 = 入库 12", timeout=60_000)
     desk.shot("02-upload")
     desk.go("/t/HDEMO/studies")
     row = page.locator("tbody tr").first
