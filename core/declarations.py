@@ -55,5 +55,6 @@ def core() -> Declarations:
     declared.menu("group", "home", _l("首页"), "home.index", "group.home.view", icon="home")
     declared.job("intake.process_upload", "core.intake.process:process_upload")
     declared.job("work.sweep", "core.work.sweep:sweep", cron="17 * * * *")
+    declared.job("intake.sweep", "core.intake.sweep:sweep", cron="47 * * * *")
     declared.notice_kind("upload.done", _l("数据上传"), "studies.index")
     return declared

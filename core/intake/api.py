@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import os
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, request, url_for
@@ -20,10 +21,14 @@ from plugin_sdk.web import body_limit, passive, requires
 
 bp = Blueprint("uploads_api", __name__)
 UPLOAD = "hospital.study.upload"
-TUS = {"Tus-Resumable": "1.0.0"}
+TUS = "1.0.0"
 MOST_CHUNK = 64 * 1024 * 1024
 MOST_REQUEST = 4 * 1024**3
 MOST_FILES = 2000
+
+
+class WrongVersion(DomainError):
+    status, code, sentence = 412, "bad-request", _l("不支持的上传协议版本")
 
 
 class ChecksumMismatch(DomainError):
@@ -41,6 +46,7 @@ def multipart() -> ResponseReturnValue:
     """Take files in one request; what is too big or of the wrong kind is a refused line, not an error."""
     limits = g.ctx.settings(Intake)
     g.ctx.rollback()
+    g.ctx.app.blobs.check_room()
     request.max_form_parts = MOST_FILES
     files = request.files.getlist("file")
     if not files:
@@ -50,13 +56,13 @@ def multipart() -> ResponseReturnValue:
         head = file.stream.read(4)
         file.stream.seek(0)
         kind = receive.kind_of(file.filename or "", head)
-        path, size = receive.write_part(g.ctx, file.stream, most=limits.bytes_of(kind or "dcm"))
+        pieces = iter(partial(file.stream.read, receive.CHUNK), b"")
+        path, size = receive.write_part(g.ctx, pieces, most=limits.bytes_of(kind or "dcm"))
         received.append((file.filename or "", kind, path, size))
     upload = receive.new_upload(g.ctx)
     for name, kind, path, size in received:
         row = receive.add_file(g.ctx, upload, name=name, path=path, size=size, sent=size)
-        reason = "wrong_kind" if kind is None else "empty" if size == 0 else "" if limits.allows(kind, size) else f"{kind}_too_big"
-        if reason:
+        if reason := receive.refusal(kind, size, limits):
             receive.refuse(row, reason)
             path.unlink(missing_ok=True)
     receive.start(g.ctx, upload)
@@ -86,12 +92,26 @@ def _file(row: UploadFile, study: str | None, limits: Intake) -> dict[str, Any]:
     }
 
 
+@bp.before_request
+def check_version() -> None:
+    """:raise WrongVersion: the client speaks another tus; one that says nothing is taken for ours"""
+    if request.method != "OPTIONS" and request.headers.get("Tus-Resumable", TUS) != TUS:
+        raise WrongVersion
+
+
+@bp.after_request
+def say_version(response: Response) -> Response:
+    if "/uploads/tus" in request.path:
+        response.headers["Tus-Resumable"] = TUS
+    return response
+
+
 @bp.route("/uploads/tus", methods=["OPTIONS"])
 @requires(UPLOAD)
 def options() -> ResponseReturnValue:
     most = max(g.ctx.settings(Intake).bytes_of(kind) for kind in ("dcm", "zip")) - 1
     return Response(status=204, headers={
-        **TUS, "Tus-Version": "1.0.0", "Tus-Extension": "creation,checksum,termination",
+        "Tus-Version": TUS, "Tus-Extension": "creation,checksum,termination",
         "Tus-Checksum-Algorithm": "sha1,sha256", "Tus-Max-Size": str(most),
     })
 
@@ -108,14 +128,14 @@ def create() -> ResponseReturnValue:
         raise Invalid(errors=[{"field": "Upload-Length", "message": "whole number"}])
     name = _metadata(request.headers.get("Upload-Metadata", "")).get("filename", "")
     receive.check_announced(g.ctx, name, length)
+    g.ctx.app.blobs.check_room()
     upload = receive.new_upload(g.ctx)
-    path = receive.area(g.ctx) / f"{upload.public_id}.part"
-    path.touch(mode=0o600)
+    path = receive.begin_part(g.ctx, upload.public_id)
     row = receive.add_file(g.ctx, upload, name=name, path=path, size=length, sent=0)
     if length == 0:
         receive.refuse(row, "empty")
         receive.start(g.ctx, upload)
-    return Response(status=201, headers={**TUS, "Location": url_for(".head", id=upload.public_id)})
+    return Response(status=201, headers={"Location": url_for(".head", id=upload.public_id)})
 
 
 @bp.route("/uploads/tus/<upload:id>", methods=["HEAD", "GET"])
@@ -124,7 +144,7 @@ def create() -> ResponseReturnValue:
 def head(id: str) -> ResponseReturnValue:
     _, row = _mine(id)
     return Response(status=200, headers={
-        **TUS, "Upload-Offset": str(row.sent), "Upload-Length": str(row.size), "Cache-Control": "no-store",
+        "Upload-Offset": str(row.sent), "Upload-Length": str(row.size), "Cache-Control": "no-store",
     })
 
 
@@ -133,30 +153,25 @@ def head(id: str) -> ResponseReturnValue:
 @body_limit(MOST_CHUNK)
 def send(id: str) -> ResponseReturnValue:
     """Add bytes at the offset that was announced; the answer counts only bytes that are synced."""
-    upload, row = _mine(id)
     if request.mimetype != "application/offset+octet-stream":
         raise Unsupported
-    if request.headers.get("Upload-Offset") != str(row.sent) or upload.state != "receiving":
-        raise OffsetMismatch
-    row_id, offset, size, path = row.id, row.sent, row.size, g.ctx.app.config.uploads / row.path
-    g.ctx.rollback()
+    path, offset, _ = _next(id)
     data = request.get_data(cache=False)
-    if offset + len(data) > size:
-        raise TooLarge
     _check_sum(request.headers.get("Upload-Checksum", ""), data)
-    descriptor = os.open(path, os.O_WRONLY)
     try:
-        os.pwrite(descriptor, data, offset)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    row = g.ctx.db.get_one(UploadFile, row_id, populate_existing=True, with_for_update=True)
-    if row.sent != offset:
-        raise OffsetMismatch
-    row.sent = offset + len(data)
-    if row.sent == row.size:
-        receive.start(g.ctx, queries.by_public_id(g.ctx, id))
-    return Response(status=204, headers={**TUS, "Upload-Offset": str(row.sent)})
+        with receive.writing(path) as part:
+            path, offset, left = _next(id)
+            if len(data) > left:
+                raise TooLarge
+            receive.put(part, data, offset)
+            upload, row = _mine(id)
+            row.sent = offset + len(data)
+            if row.sent == row.size:
+                receive.start(g.ctx, upload)
+            g.ctx.commit()
+    except FileNotFoundError as error:
+        raise OffsetMismatch from error
+    return Response(status=204, headers={"Upload-Offset": str(offset + len(data))})
 
 
 @bp.delete("/uploads/tus/<upload:id>")
@@ -166,20 +181,33 @@ def abandon(id: str) -> ResponseReturnValue:
     upload, row = _mine(id)
     if upload.state != "receiving":
         raise OffsetMismatch
-    (g.ctx.app.config.uploads / row.path).unlink(missing_ok=True)
+    path = g.ctx.app.config.uploads / row.path
+    g.ctx.after_commit(lambda: path.unlink(missing_ok=True))
     g.ctx.db.delete(row)
     g.ctx.db.flush()
     g.ctx.db.delete(upload)
-    return Response(status=204, headers=TUS)
+    return Response(status=204)
+
+
+def _next(id: str) -> tuple[Path, int, int]:
+    """Where the next byte of a part belongs: path, offset, bytes that are missing. Leaves no transaction open.
+
+    :raise OffsetMismatch: the request has another offset in mind, or the file is complete
+    """
+    upload, row = _mine(id)
+    if request.headers.get("Upload-Offset") != str(row.sent) or upload.state != "receiving":
+        raise OffsetMismatch
+    found = g.ctx.app.config.uploads / row.path, row.sent, row.size - row.sent
+    g.ctx.rollback()
+    return found
 
 
 def _mine(id: str) -> tuple[Upload, UploadFile]:
-    """:raise NotFound: no upload of this person"""
+    """:raise NotFound: no resumable upload of this person"""
     upload = queries.by_public_id(g.ctx, id)
-    rows = queries.pending(g.ctx, upload.id, parent=None)
-    if upload.created_by != g.ctx.user.id or len(rows) != 1:
+    if upload.created_by != g.ctx.user.id:
         raise NotFound
-    return upload, rows[0]
+    return upload, queries.sent_file(g.ctx, upload.id)
 
 
 def _metadata(text: str) -> dict[str, str]:

@@ -67,7 +67,7 @@ def _plain(source: Source, element: Element, declared: tuple[str, ...]) -> bytes
 def _add_pixels(digest: Any, it: Opened, path: str | PathLike[str]) -> None:
     import numpy as np
     from pydicom import config, dcmread
-    from pydicom.pixels import pixel_array
+    from pydicom.pixels.utils import pixel_array
     from pydicom.uid import UID
 
     config.settings.reading_validation_mode = config.IGNORE

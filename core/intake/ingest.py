@@ -6,7 +6,7 @@ A power loss at any point leaves bytes without rows at worst, which sending agai
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 BUDGET = 0.08
 """Seconds after which a transaction takes no further object; it is the house's only write lock on SQLite."""
 TRIES = 5
+Note = Callable[["TenantCtx", Ready, Outcome], None]
+"""Called in the transaction that writes an object's rows: what it writes is there exactly when they are."""
 
 
 def ingest_file(ctx: TenantCtx, path: Path, *, name: str, source_id: int | None, parser: Parser) -> Outcome:
@@ -41,24 +43,30 @@ def ingest_file(ctx: TenantCtx, path: Path, *, name: str, source_id: int | None,
 
 
 def ingest_files(
-    ctx: TenantCtx, paths: Sequence[Path], *, names: Sequence[str], source_id: int | None, parser: Parser
+    ctx: TenantCtx, paths: Sequence[Path], *, names: Sequence[str], source_id: int | None, parser: Parser,
+    note: Note | None = None,
 ) -> list[Outcome]:
-    """Let several objects in; those of one study share transactions. Outcomes in the order of `paths`."""
+    """Let several objects in; those of one study share transactions. Outcomes in the order of `paths`.
+
+    :param note: for outcomes that have rows; a refused file has none
+    """
     made = [
         prepare(ctx, path, name=name, source_id=source_id, parser=parser)
         for path, name in zip(paths, names, strict=True)
     ]
     ready = [item for item in made if isinstance(item, Ready)]
-    stored = iter(store_ready(ctx, ready, parser))
+    stored = iter(store_ready(ctx, ready, parser, note))
     return [item if isinstance(item, Outcome) else next(stored) for item in made]
 
 
-def store_ready(ctx: TenantCtx, items: Sequence[Ready], parser: Parser) -> list[Outcome]:
+def store_ready(
+    ctx: TenantCtx, items: Sequence[Ready], parser: Parser, note: Note | None = None
+) -> list[Outcome]:
     """Write the rows of prepared objects, in short transactions of one study each. Outcomes in the order of `items`."""
     found: dict[int, Outcome] = {}
     for group in by_study(items):
         while group:
-            done = _write(ctx, [item for _, item in group])
+            done = _write(ctx, [item for _, item in group], note)
             if done:
                 found.update((index, outcome) for (index, _), outcome in zip(group, done, strict=False))
                 group = group[len(done):]
@@ -79,7 +87,7 @@ def by_study(items: Sequence[Ready]) -> list[list[tuple[int, Ready]]]:
     return [list(group) for _, group in groupby(ordered, key=lambda pair: pair[1].key[0])]
 
 
-def _write(ctx: TenantCtx, items: Sequence[Ready]) -> list[Outcome]:
+def _write(ctx: TenantCtx, items: Sequence[Ready], note: Note | None) -> list[Outcome]:
     """Write as many of one study's objects as the time budget allows, in one transaction.
 
     A database that chose this transaction as a deadlock's victim is asked again.
@@ -89,7 +97,7 @@ def _write(ctx: TenantCtx, items: Sequence[Ready]) -> list[Outcome]:
     for attempt in range(TRIES):
         try:
             with ctx.app.system_ctx(ctx.tenant.id, account_id=ctx.user.id if ctx.user else 0) as writing:
-                return _within_budget(writing, items)
+                return _within_budget(writing, items, note)
         except OperationalError:
             if attempt + 1 == TRIES:
                 raise
@@ -97,12 +105,14 @@ def _write(ctx: TenantCtx, items: Sequence[Ready]) -> list[Outcome]:
     raise AssertionError("unreachable")
 
 
-def _within_budget(writing: TenantCtx, items: Sequence[Ready]) -> list[Outcome]:
+def _within_budget(writing: TenantCtx, items: Sequence[Ready], note: Note | None) -> list[Outcome]:
     started, done, into = time.monotonic(), [], Transaction(writing)
     for item in items:
         savepoint = writing.db.begin_nested()
         try:
             outcome = into.add(item)
+            if note is not None:
+                note(writing, item, outcome)
         except Changed:
             savepoint.rollback()
             break

@@ -36,23 +36,25 @@ def by_public_id(ctx: TenantCtx, public_id: str) -> Upload:
     return row
 
 
-def file_by_public_id(ctx: TenantCtx, public_id: str) -> UploadFile:
-    """:raise NotFound: no such file of an upload of this tenant"""
-    row = ctx.db.scalars(sa.select(UploadFile).where(UploadFile.public_id == public_id)).one_or_none()
-    if row is None:
-        raise NotFound
-    return row
-
-
-def files_of(ctx: TenantCtx, upload_id: int) -> Sequence[tuple[UploadFile, str | None]]:
+def files_of(ctx: TenantCtx, upload_id: int, *, after: int = 0) -> Sequence[tuple[UploadFile, str | None]]:
     """Files and entries of an upload as sent, each with its study's data ID; opened zips left out."""
     rows = ctx.db.execute(
         sa.select(UploadFile, Study.public_id)
         .outerjoin(Study, Study.id == UploadFile.study_id)
-        .where(UploadFile.upload_id == upload_id, UploadFile.outcome != OPENED)
+        .where(UploadFile.upload_id == upload_id, UploadFile.outcome != OPENED, UploadFile.id > after)
         .order_by(UploadFile.id)
     )
     return [(row, public_id) for row, public_id in rows]
+
+
+def sent_file(ctx: TenantCtx, upload_id: int) -> UploadFile:
+    """The one file of a resumable upload. :raise NotFound: it has none or several"""
+    rows = ctx.db.scalars(
+        sa.select(UploadFile).where(UploadFile.upload_id == upload_id, UploadFile.parent_id.is_(None)).limit(2)
+    ).all()
+    if len(rows) != 1:
+        raise NotFound
+    return rows[0]
 
 
 def counts(ctx: TenantCtx, upload_id: int) -> Mapping[str, int]:
@@ -79,14 +81,6 @@ def pending(ctx: TenantCtx, upload_id: int, *, parent: int | None, limit: int = 
     ).all()
 
 
-def opened_zips(ctx: TenantCtx, upload_id: int) -> Sequence[UploadFile]:
-    return ctx.db.scalars(
-        sa.select(UploadFile)
-        .where(UploadFile.upload_id == upload_id, UploadFile.outcome == OPENED)
-        .order_by(UploadFile.id)
-    ).all()
-
-
 def same_sop(db: Session, study_uid: str, series_uid: str, sop_uid: str) -> Sequence[Known]:
     """Objects stored under these UIDs, the shown one first."""
     rows = db.execute(
@@ -104,9 +98,9 @@ def newest_blob(db: Session, sha256: str) -> Blob | None:
     return db.scalars(sa.select(Blob).where(Blob.sha256 == sha256).order_by(Blob.gen.desc()).limit(1)).one_or_none()
 
 
-def entries(ctx: TenantCtx, parent: int) -> Sequence[UploadFile]:
-    """Entries of a zip that have an outcome."""
-    return ctx.db.scalars(sa.select(UploadFile).where(UploadFile.parent_id == parent, UploadFile.outcome != "")).all()
+def count_entries(ctx: TenantCtx, parent: int) -> int:
+    """How many entries of a zip are listed; they are listed in the zip's order."""
+    return ctx.db.scalar(sa.select(sa.func.count()).where(UploadFile.parent_id == parent)) or 0
 
 
 def counts_by_study(ctx: TenantCtx, upload_id: int) -> Mapping[int, Mapping[str, int]]:
@@ -117,5 +111,6 @@ def counts_by_study(ctx: TenantCtx, upload_id: int) -> Mapping[int, Mapping[str,
         .where(UploadFile.upload_id == upload_id, UploadFile.study_id.is_not(None))
         .group_by(UploadFile.study_id, UploadFile.outcome)
     ):
+        assert study_id is not None
         found.setdefault(study_id, {"stored": 0, "duplicate": 0, "held": 0})[outcome] = n
     return found

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from core import clock
 from core.intake import outcomes
 from core.intake.models import Source, Upload, UploadFile
 from core.intake.settings import Intake
+from core.store.disk import Disk
 from plugin_sdk.errors import TooLarge, Unsupported
 from plugin_sdk.ids import row_id
 
@@ -18,7 +22,6 @@ if TYPE_CHECKING:
 
 CHUNK = 1024 * 1024
 ZIP_SIGNATURE = b"PK"
-
 
 
 def kind_of(name: str, head: bytes = b"") -> str | None:
@@ -46,24 +49,75 @@ def new_upload(ctx: TenantCtx) -> Upload:
 
 
 def area(ctx: TenantCtx) -> Path:
-    folder = ctx.app.config.uploads / ctx.tenant.code
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
+    """The tenant's upload folder; its name is durable."""
+    Disk(ctx.app.config.uploads).make_folder(ctx.tenant.code)
+    return ctx.app.config.uploads / ctx.tenant.code
 
 
-def write_part(ctx: TenantCtx, stream: IO[bytes], *, most: int) -> tuple[Path, int]:
-    """Write a stream to a new file and sync it. Stops one byte past ``most``: the file is too big by then.
+def write_part(ctx: TenantCtx, pieces: Iterable[bytes], *, most: int, name: str = "") -> tuple[Path, int]:
+    """Write pieces to a file and make bytes and name durable. Stops at the piece that passes ``most``.
 
-    :return: its path and how many bytes were written
+    :return: its path and how many bytes were written: more than ``most`` if there were more
     """
-    path, size = area(ctx) / f"{row_id()}.part", 0
-    with path.open("xb") as file:
-        while size <= most and (piece := stream.read(min(CHUNK, most + 1 - size))):
-            file.write(piece)
-            size += len(piece)
-        file.flush()
-        os.fsync(file.fileno())
+    path, size = area(ctx) / f"{name or row_id()}.part", 0
+    try:
+        with path.open("wb") as file:
+            for piece in pieces:
+                file.write(piece)
+                size += len(piece)
+                if size > most:
+                    break
+            file.flush()
+            os.fsync(file.fileno())
+        Disk(ctx.app.config.uploads).sync_folder(ctx.tenant.code)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     return path, size
+
+
+def begin_part(ctx: TenantCtx, name: str) -> Path:
+    """Make the empty file that a resumable upload fills; its name is durable."""
+    return write_part(ctx, (), most=0, name=name)[0]
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[int]:
+    """Open a part for one writer at a time. What the caller checks inside stays true until it has committed.
+
+    :raise FileNotFoundError: the part is gone
+    """
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def put(descriptor: int, data: bytes, offset: int) -> None:
+    """Write at an offset and sync: bytes behind what was counted are written over."""
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view, offset = view[written:], offset + written
+    os.fsync(descriptor)
+
+
+@contextmanager
+def claimed(ctx: TenantCtx, upload: str) -> Iterator[None]:
+    """Be the only process that works on an upload; a death gives it free.
+
+    :raise BlockingIOError: another process works on it
+    """
+    lock = area(ctx) / f"{upload}.lock"
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+        lock.unlink(missing_ok=True)                      # all is done: whoever still waits finds nothing to do
+    finally:
+        os.close(descriptor)
 
 
 def add_file(ctx: TenantCtx, upload: Upload, *, name: str, path: Path | None, size: int, sent: int) -> UploadFile:
@@ -78,6 +132,15 @@ def add_file(ctx: TenantCtx, upload: Upload, *, name: str, path: Path | None, si
 
 def refuse(row: UploadFile, reason: str) -> None:
     row.outcome, row.reason, row.path = outcomes.REFUSED, reason, ""
+
+
+def refusal(kind: str | None, size: int, limits: Intake) -> str:
+    """Why a file is not let in by its kind or size, '' if it is. :param kind: as `kind_of` says"""
+    if kind is None:
+        return "wrong_kind"
+    if size == 0:
+        return "empty"
+    return "" if limits.allows(kind, size) else f"{kind}_too_big"
 
 
 def check_announced(ctx: TenantCtx, name: str, size: int) -> str:

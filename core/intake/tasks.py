@@ -28,7 +28,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"error": "cannot_render", "detail": str(no)}
     except (MemoryError, RecursionError):
         return {"error": "memory"}
-    except Exception as error:  # noqa: BLE001  edge of the child: the file is held, and the message may hold a name
+    except Exception as error:  # edge of the child: the file is held, and the message may hold a name
         log.error("file not read", extra={"kind": type(error).__name__})
         return {"error": "held", "reason": "unreadable", "detail": type(error).__name__}
 
