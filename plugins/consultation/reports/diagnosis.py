@@ -61,16 +61,16 @@ def accept(id: str) -> ResponseReturnValue:
 @bp.get("/diagnosis/<request:id>/ask/<any(return):event>")
 @requires("group.request.return")
 def ask(id: str, event: str) -> ResponseReturnValue:
-    return pages.ask(ctx, queries.ref_or_404(ctx, id), Event(event), url_for(".act", id=id, event=event))
+    row = queries.ref_or_404(ctx, id)
+    return pages.ask(ctx, row, Event(event), action=url_for(".act", id=id, event=event), back=url_for(".show", id=id))
 
 
 @bp.post("/diagnosis/<request:id>/<any(return):event>")
 @requires("group.request.return")
 def act(id: str, event: str) -> ResponseReturnValue:
-    row = queries.ref_or_404(ctx, id)
-    advance(ctx, row, Event(event), version=form_version(), reason=request.form.get("reason", ""))
-    flash(_("已完成") + "：" + str(pages.TITLES[Event(event)]), "good")
-    return redirect(url_for(".index"), 303)
+    return pages.move(
+        ctx, id, Event(event), action=url_for(".act", id=id, event=event), back=url_for(".index", at=id)
+    )
 
 
 @bp.get("/diagnosis/<request:id>/images")

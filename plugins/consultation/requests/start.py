@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -14,6 +16,7 @@ from plugin_sdk.i18n import now as _
 from plugin_sdk.types import LinkView, StudyFacts
 from plugin_sdk.web import ctx, requires
 from plugins.consultation.requests import create
+from plugins.consultation.requests.lists import SEX
 from plugins.consultation.settings import Connection, Reading
 
 bp = Blueprint("start", __name__, template_folder="../templates")
@@ -54,17 +57,35 @@ def submit(id: str) -> ResponseReturnValue:
     return redirect(url_for("studies.index", at=id), 303)
 
 
+@dataclass(frozen=True)
+class Promise:
+    """Minutes within which a group promises a report, and until when (UTC) if asked now."""
+
+    normal: int
+    urgent: int
+    normal_at: datetime
+    urgent_at: datetime
+
+
 def _page(study: StudyFacts, *, group: str, ticked: dict[str, int], errors: dict[str, str]) -> str:
     links = ctx.links.active()
-    chosen = next((v for v in links if v.group.code == group), links[0] if links else None)
+    open_links = [v for v in links if v.accepting]
+    chosen = next((v for v in open_links if v.group.code == group), open_links[0] if open_links else None)
     parts = [str.__str__(p) for p in create.PARTS]
     return render_template(
-        "consultation/start.html", study=study, links=links, chosen=chosen, errors=errors, ticked=ticked,
-        parts=[*parts, *(n for n in ticked if n and n not in parts)], readers=_readers(chosen, study), form=request.form,
-        promise=ctx.settings(Connection, scope_id=chosen.id) if chosen else None,
-        purpose_required=ctx.settings(Reading).purpose_required,
-        fragment=request.headers.get("HX-Target") == "dialog#dialog",
+        "consultation/start.html", study=study, sex=SEX.get(study.sex, "-"), links=links, chosen=chosen, wrong=errors,
+        ticked=ticked, parts=[*parts, *(n for n in ticked if n and n not in parts)], readers=_readers(chosen, study),
+        form=request.form, promise=_promise(chosen), purpose_required=ctx.settings(Reading).purpose_required,
+        fragment=request.headers.get("HX-Target", "") in ("dialog#dialog", "fieldset#start-readers"),
     )
+
+
+def _promise(link: LinkView | None) -> Promise | None:
+    if link is None:
+        return None
+    asked, at = ctx.settings(Connection, scope_id=link.id), ctx.now()
+    normal, urgent = asked.promise_normal_minutes, asked.promise_urgent_minutes
+    return Promise(normal, urgent, at + timedelta(minutes=normal), at + timedelta(minutes=urgent))
 
 
 def _readers(link: LinkView | None, study: StudyFacts) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from plugin_sdk.consultation import Event, State
 from plugin_sdk.errors import Conflict, DomainError, NotFound
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
-from plugin_sdk.web import ctx, form_version, requires, show_list
+from plugin_sdk.web import ctx, requires, show_list
 from plugins.consultation.models import Request
 from plugins.consultation.reports import document
 from plugins.consultation.requests import pages, queries
@@ -20,7 +20,7 @@ from plugins.consultation.requests.transition import advance
 
 bp = Blueprint("requests", __name__, template_folder="../templates")
 TABS = {"consult": _l("咨询信息"), "case": _l("病例信息"), "content": _l("诊断内容"), "history": _l("诊断记录")}
-CONFIRM, WITHDRAW = "hospital.report.confirm", "hospital.request.withdraw"
+LEAST = 2
 
 
 class NotConfirmed(Conflict):
@@ -48,46 +48,50 @@ def show(id: str, tab: str) -> ResponseReturnValue:
 @bp.get("/requests/<request:id>/ask/<any(withdraw, return_report, delete_report):event>")
 @requires("hospital.request.list")
 def ask(id: str, event: str) -> ResponseReturnValue:
-    return pages.ask(ctx, queries.ref_or_404(ctx, id), Event(event), url_for(".act", id=id, event=event))
+    pages.must(ctx, Event(event))
+    row = queries.ref_or_404(ctx, id)
+    return pages.ask(ctx, row, Event(event), action=url_for(".act", id=id, event=event), back=url_for(".show", id=id))
 
 
 @bp.post("/requests/<request:id>/<any(withdraw, return_report, confirm, delete_report):event>")
 @requires("hospital.request.list")
 def act(id: str, event: str) -> ResponseReturnValue:
     """Move a request; the machine asks for the permission that its row names."""
-    row = queries.ref_or_404(ctx, id)
-    advance(
-        ctx, row, Event(event), version=form_version(), reason=request.form.get("reason", ""),
-        sha256=request.form.get("sha256"),
+    return pages.move(
+        ctx, id, Event(event), action=url_for(".act", id=id, event=event),
+        back=url_for(".show", id=id, tab="content" if event == "confirm" else "consult"),
     )
-    flash(_("已完成") + "：" + str(pages.TITLES[Event(event)]), "good")
-    return redirect(url_for(".show", id=id) if event == "confirm" else url_for(".index", at=id), 303)
 
 
 @bp.post("/requests/confirm")
-@requires(CONFIRM)
+@requires("hospital.report.confirm")
 def confirm_many() -> ResponseReturnValue:
     """Confirm each ticked report as it was signed; those that cannot be are named, the others are done."""
     rows = [queries.ref_or_404(ctx, i) for i in dict.fromkeys(request.form.getlist("row"))]
-    if len([r for r in rows if (r.state, Event.CONFIRM) in TABLE]) < 2:
+    if len([r for r in rows if (r.state, Event.CONFIRM) in TABLE]) < LEAST:
         raise TooFew
-    refused = [r.exam_no or r.pid for r in rows if not _confirmed(r)]
-    flash(_("%(n)s 项已确认", n=len(rows) - len(refused)), "good")
+    refused = [(row.exam_no or row.pid, problem) for row in rows if (problem := _confirm(row)) is not None]
+    done = _("%(n)s 项已确认", n=len(rows) - len(refused))
     if refused:
-        flash(_("%(n)s 项未确认：%(which)s", n=len(refused), which="、".join(refused)), "error")
-    return redirect(url_for(".index"), 303)
+        named = "、".join(f"{number}（{problem.sentence}）" for number, problem in refused)
+        flash(done + _("，%(n)s 项未确认：%(which)s", n=len(refused), which=named), "error")
+    else:
+        flash(done, "good")
+    query = request.form.get("query", "")
+    return redirect(url_for(".index") + (f"?{query}" if query else ""), 303)
 
 
-def _confirmed(row: Request) -> bool:
+def _confirm(row: Request) -> DomainError | None:
+    """Confirm what is sealed in a savepoint of its own; the refusal, if there was one."""
     sealed = queries.sealed_of(ctx, row.id)
     savepoint = ctx.db.begin_nested()
     try:
         advance(ctx, row, Event.CONFIRM, version=row.version, sha256=sealed.sha256 if sealed else None)
-    except DomainError:
+    except DomainError as error:
         savepoint.rollback()
-        return False
+        return error
     savepoint.commit()
-    return True
+    return None
 
 
 @bp.get("/requests/<request:id>/report")
