@@ -71,8 +71,7 @@ def run(context: click.Context, data: Path | None, host: str, port: int, dicom_p
     from core.run.supervisor import Supervisor
     from core.web import logs
 
-    config = config_of(context, data=data)
-    logs.configure(config.log)
+    logs.configure((config := config_of(context, data=data)).log)
     prepare(config)
     click.echo(f"http://{host}:{port}")
     Supervisor(config, host=host, port=port).run()
@@ -145,7 +144,7 @@ def database() -> None:
 def db_upgrade(context: click.Context) -> None:
     """Bring the schema up to date."""
     with house_of(context):
-        click.echo("ok")
+        pass
 
 
 @database.command("check")
@@ -155,10 +154,8 @@ def db_check(context: click.Context) -> None:
     from core.run import migrate
 
     with house_of(context, upgrade=False) as house:
-        found = migrate.differences(house)
-        for difference in found:
-            click.echo(str(difference))
-        if found:
+        if found := migrate.differences(house):
+            click.echo("\n".join(map(str, found)))
             context.exit(1)
 
 
