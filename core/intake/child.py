@@ -133,7 +133,7 @@ class Parser:
             process.stdin.write(_packed(request))
             (length,) = _LENGTH.unpack(self._receive(process.stdout, _LENGTH.size, until))
             if length > MAX_ANSWER:
-                raise ChildDied("broken")  # noqa: TRY301
+                raise ChildDied("broken")
             answer = json.loads(self._receive(process.stdout, length, until))
         except ChildDied:
             self.close()

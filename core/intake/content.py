@@ -52,15 +52,15 @@ def _add(digest: Any, source: Source, data: DataSet, declared: tuple[str, ...]) 
 
 def _plain(source: Source, element: Element, declared: tuple[str, ...]) -> bytes:
     raw = source.read(element.offset, element.length)
-    if element.tag >> 16 & 1:
-        return raw.rstrip(b" \0")                         # an implicit data set does not know a private VR
-    if element.vr in _TEXTS:
-        return decode(raw, declared).text.encode("utf-8", "replace")
     form = values.binary_form(element.vr)
     width = struct.calcsize(form) if form else _WIDTHS.get(element.vr, 1)
     if not element.little and width > 1:
         whole = len(raw) // width * width
         raw = b"".join(raw[at : at + width][::-1] for at in range(0, whole, width)) + raw[whole:]
+    if element.tag >> 16 & 1:
+        return raw.rstrip(b" \0")                         # an implicit data set does not know a private VR
+    if element.vr in _TEXTS:
+        return decode(raw, declared).text.encode("utf-8", "replace")
     return raw if form or element.vr in _WIDTHS else raw.rstrip(b" \0")
 
 

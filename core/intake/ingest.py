@@ -72,7 +72,9 @@ def store_ready(
                 group = group[len(done):]
                 continue
             index, item = group[0]
-            again = prepare(ctx, item.path, name=item.name, source_id=item.source_id, parser=parser)
+            again = prepare(
+                ctx, item.path, name=item.name, source_id=item.source_id, parser=parser, keep=not item.kept
+            )
             if isinstance(again, Outcome):
                 found[index] = again
                 group = group[1:]

@@ -51,8 +51,6 @@ def _same_name(known: str, said: str) -> bool:
     return not both or fold(known) == fold(display_name(said))
 
 
-
-
 def _records(db: Session, header: Header) -> list[Patient]:
     return list(
         db.scalars(

@@ -35,8 +35,9 @@ class Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """A file whose bytes are durable; only its rows are missing.
+    """A file whose bytes are durable unless it is not ``kept``; only its rows are missing.
 
+    :ivar kept: False for another wrapping of what is there: its own bytes were not kept
     :ivar image: None when the guard held it back for ``reason``
     :ivar seen: objects under the same UIDs that it was compared with; :ivar same_as: the one of equal content
     """
@@ -48,6 +49,7 @@ class Ready:
     data_sha256: str
     size: int
     gen: int
+    kept: bool = True
     image: Image | None = None
     reason: str = ""
     detail: str = ""
@@ -61,9 +63,12 @@ class Ready:
         return (guard.study_uid, guard.series_uid, guard.sop_uid) if guard else ("", "", self.sha256)
 
 
-def prepare(ctx: TenantCtx, path: Path, *, name: str, source_id: int | None, parser: Parser) -> Ready | Outcome:
+def prepare(
+    ctx: TenantCtx, path: Path, *, name: str, source_id: int | None, parser: Parser, keep: bool = False
+) -> Ready | Outcome:
     """Look at a file in the limited child and keep its bytes.
 
+    :param keep: keep them even if the same image is there in another wrapping
     :return: what is to become rows, or why nothing of the file is kept
     :raise OSError: the disk failed; nothing may be promised
     """
@@ -78,16 +83,14 @@ def prepare(ctx: TenantCtx, path: Path, *, name: str, source_id: int | None, par
     whole, data = digests(path, parsed.guard.dataset_offset)
     known = _known(ctx, parsed.guard)
     same = next((k for k in known if k.data_sha256 == data), None) or _same_content(ctx, path, known, parser)
-    if same is not None and same.sha256 != whole:
-        gen = 0                                           # another wrapping of what is there: its bytes are not kept
-    else:
-        try:
-            gen = _keep(ctx, whole, path)
-        except StorageFull:
-            return Outcome(outcomes.REFUSED, "storage_full")
+    kept = keep or same is None or same.sha256 == whole
+    try:
+        gen = _keep(ctx, whole, path) if kept else 0
+    except StorageFull:
+        return Outcome(outcomes.REFUSED, "storage_full")
     return Ready(
         path=path, name=name, source_id=source_id, sha256=whole, data_sha256=data, size=parsed.guard.size, gen=gen,
-        image=_image(parsed), seen=frozenset(k.id for k in known), same_as=same.id if same else None,
+        kept=kept, image=_image(parsed), seen=frozenset(k.id for k in known), same_as=same.id if same else None,
     )
 
 

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
-from pydicom import dcmread
-from pydicom.data import get_testdata_file
 
 from core.intake.settings import Intake
 from core.tenancy import settings
 from core.tenancy.sessions import all_tenants
 from tests.conftest import World
+from tests.core.intake.objects import changed, packed, sample
 
 MB = 1024 * 1024
-
-
-def sample(name: str = "CT_small.dcm") -> bytes:
-    with open(str(get_testdata_file(name)), "rb") as file:
-        return file.read()
-
-
-def changed(data: bytes, **values: Any) -> bytes:
-    dataset = dcmread(io.BytesIO(data))
-    for keyword, value in values.items():
-        setattr(dataset, keyword, value)
-    if "SOPInstanceUID" in values:
-        dataset.file_meta.MediaStorageSOPInstanceUID = values["SOPInstanceUID"]
-    out = io.BytesIO()
-    dataset.save_as(out)
-    return out.getvalue()
 
 
 def send(world: World, *files: tuple[str, bytes]) -> dict[str, Any]:
@@ -103,14 +85,11 @@ def test_the_limits_start_at_20_and_500_mb_strictly_below() -> None:
 
 @pytest.mark.feature("S-027")
 def test_the_good_files_of_a_zip_are_stored_and_the_others_named(world: World) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("one.dcm", sample())
-        archive.writestr("../up.dcm", sample("MR_small.dcm"))
-        archive.writestr("inner.zip", b"PK\x05\x06" + b"\x00" * 18)
-        archive.writestr("__MACOSX/junk", b"x")
-        archive.writestr("readme.txt", b"hello")
-    result = send(world, ("all.zip", packed.getvalue()))
+    entries = {
+        "one.dcm": sample(), "../up.dcm": sample("MR_small.dcm"), "inner.zip": b"PK\x05\x06" + b"\x00" * 18,
+        "__MACOSX/junk": b"x", "readme.txt": b"hello",
+    }
+    result = send(world, ("all.zip", packed(entries)))
     found = {n.partition("/")[2]: (o, r) for n, o, r in outcomes(result)}
     assert found["one.dcm"] == ("stored", "")
     assert ("refused", "zip_path") in found.values()
@@ -152,42 +131,26 @@ def test_an_upload_of_another_hospital_does_not_exist(world: World, make_world: 
     assert stranger.technician.call("GET", f"/uploads/{upload['id']}").status_code == 404
 
 
-def test_a_file_sent_in_steps_is_processed_when_its_last_byte_is_there(world: World) -> None:
-    data = sample()
-    name = base64.b64encode("步骤.dcm".encode()).decode()
-    made = world.technician.call(
-        "POST", "/uploads/tus", headers={"Upload-Length": str(len(data)), "Upload-Metadata": f"filename {name}"}
-    )
-    assert made.status_code == 201
-    path = made.headers["Location"].partition(f"/t/{world.hospital.code}")[2]
-    half = len(data) // 2
-
-    def patch(offset: int, part: bytes, **more: str) -> Any:
-        return world.technician.call(
-            "PATCH", path, data=part, content_type="application/offset+octet-stream",
-            headers={"Upload-Offset": str(offset), **{k.replace("_", "-"): v for k, v in more.items()}},
-        )
-
-    wrong = "sha256 " + base64.b64encode(hashlib.sha256(b"x").digest()).decode()
-    assert patch(0, data[:half], Upload_Checksum=wrong).status_code == 460
-    assert patch(0, data[:half]).headers["Upload-Offset"] == str(half)
-    assert patch(0, data[:half]).status_code == 409
-    assert world.technician.call("HEAD", path).headers["Upload-Offset"] == str(half)
-    assert world.doctor.call("HEAD", path).status_code == 404
-    assert patch(half, data[half:]).status_code == 204
-    world.drain()
-    result = world.technician.call("GET", f"/uploads/{path.rpartition('/')[2]}").get_json()
-    assert outcomes(result) == [("步骤.dcm", "stored", "")]
-
-
-def test_a_file_that_is_too_big_or_of_the_wrong_kind_is_refused_before_its_bytes_come(world: World) -> None:
+@pytest.mark.feature("S-028")
+def test_the_limit_of_a_zip_is_the_zips_and_its_entries_have_none_of_their_own(world: World) -> None:
     lower_limits(world)
+    whole = packed({"a.dcm": sample()})
+    at = whole + b"\x00" * (MB - len(whole))
+    found = outcomes(send(world, ("at.zip", at), ("below.zip", at[:-1])))
+    assert found[0] == ("at.zip", "refused", "zip_too_big")
+    assert found[1][2] != "zip_too_big"
+    squeezed = io.BytesIO()
+    with zipfile.ZipFile(squeezed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("big.dcm", changed(sample(), Rows=1024, Columns=1024, PixelData=b"\x00\x01" * MB))
+    assert outcomes(send(world, ("big.zip", squeezed.getvalue()))) == [("big.zip/big.dcm", "stored", "")]
 
-    def announce(name: str, size: int) -> Any:
-        text = base64.b64encode(name.encode()).decode()
-        return world.technician.call(
-            "POST", "/uploads/tus", headers={"Upload-Length": str(size), "Upload-Metadata": f"filename {text}"}
-        )
 
-    assert (announce("a.dcm", MB).status_code, announce("a.dcm", MB - 1).status_code) == (413, 201)
-    assert announce("a.exe", 10).status_code == 415
+@pytest.mark.feature("S-028")
+def test_a_dcm_of_20_mb_is_refused_and_one_byte_less_is_looked_at(world: World, tmp_path: Path) -> None:
+    found = {}
+    for size in (20 * MB, 20 * MB - 1):
+        path = tmp_path / f"{size}.dcm"
+        with path.open("wb") as file:
+            file.truncate(size)
+        found[size] = outcomes(send(world, (path.name, path.read_bytes())))[0][1:]
+    assert found == {20 * MB: ("refused", "dcm_too_big"), 20 * MB - 1: ("refused", "not_dicom")}
