@@ -23,6 +23,7 @@ AUDIT_KINDS = {
     "study.unlocked": _l("解锁检查"),
     "study.trashed": _l("删除检查"),
     "study.viewed": _l("查看影像"),
+    "series.visibility": _l("切换序列状态"),
     "grant.made": _l("授权查看"),
     "grant.revoked": _l("收回授权"),
     "plugin.enabled": _l("启用插件"),

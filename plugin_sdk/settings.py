@@ -29,9 +29,10 @@ def check(of: Field[Any], value: Any) -> str | None:
     if default is not MISSING and default is not None and type(value) is not type(default):
         return f"{of.name}: expected {type(default).__name__}"
     least, most, choices = (of.metadata.get(k) for k in ("least", "most", "choices"))
-    if isinstance(value, int) and not isinstance(value, bool):
-        if least is not None and value < least or most is not None and value > most:
-            return f"{of.name}: {least} to {most}"
+    low = least is not None and isinstance(value, int) and value < least
+    high = most is not None and isinstance(value, int) and value > most
+    if not isinstance(value, bool) and (low or high):
+        return f"{of.name}: {least} to {most}"
     if choices and value not in choices:
         return f"{of.name}: one of {', '.join(choices)}"
     return None

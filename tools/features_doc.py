@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from features_rows import ROWS  # noqa: E402
+from features_rows import ROWS
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "features.md"

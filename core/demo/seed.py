@@ -62,7 +62,7 @@ def seed(house: Application, *, studies: bool = True) -> Iterator[str]:
             tenancy.join(db, tenant=tenants[person.tenant], account_id=account.id, role=person.role)
             if person.tenant == "GDEMO":
                 accounts.sign_with(db, account.id, scribble(person.phone))
-    yield "演示账号（密码均为 %s）:" % PASSWORD
+    yield f"演示账号（密码均为 {PASSWORD}）:"
     for person in PEOPLE:
         yield f"  {person.phone}  {person.tenant}  {person.role:<11} {person.name}"
     if studies:

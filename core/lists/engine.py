@@ -7,7 +7,7 @@ sort value is read back in scope, so that no name travels and no type needs pars
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -38,6 +38,7 @@ class Ask:
     before: str | None
     limit: int
     exact: bool
+    inclusive: bool = False
 
     @property
     def descending(self) -> bool:
@@ -144,7 +145,7 @@ def here(**changes: Any) -> str:
 def read(ctx: Any, spec: ListSpec, columns: Sequence[Column], args: MultiDict[str, str], *, page: bool) -> Ask:
     """Check the URL. Unknown columns are ignored, so that bookmarks outlive a plugin.
 
-    :param page: a page for people: default ranges apply and the chosen columns are read
+    :param page: a page for people: default ranges apply, unless a row is to be found, and the chosen columns are read
     :raise Invalid: unknown sort key, unknown cursor or a filter value that cannot be read
     """
     chosen = args.getlist("col") or (choice.of(ctx, spec.name) if page else [])
@@ -160,7 +161,7 @@ def read(ctx: Any, spec: ListSpec, columns: Sequence[Column], args: MultiDict[st
         raise Invalid(errors=[{"field": "sort", "message": order}])
     values = {f.key: args.get(f.key, "").strip() for f in spec.filters}
     exact = any(values[f.key] for f in spec.filters if f.exact)
-    if page and not exact and not any(f.key in args for f in spec.filters):
+    if page and not exact and "at" not in args and not any(f.key in args for f in spec.filters):
         values |= {f.key: f.default(ctx) for f in spec.filters if f.default}
     where = []
     for f in spec.filters:
@@ -185,7 +186,10 @@ def fetch(ctx: Any, spec: ListSpec, ask: Ask, columns: Sequence[Column]) -> Page
     stmt = spec.query(ctx).where(*ask.where)
     if place is not None:
         key = tuple_(ask.sort.sort, spec.pk)
-        stmt = stmt.where(key < place if down else key > place)
+        if ask.inclusive:
+            stmt = stmt.where(key <= place if down else key >= place)
+        else:
+            stmt = stmt.where(key < place if down else key > place)
     ends = [e.desc() if down else e.asc() for e in (ask.sort.sort, spec.pk)]
     found = ctx.db.scalars(stmt.order_by(*ends).limit(ask.limit + 1)).unique().all()
     rows, more = list(found[: ask.limit]), len(found) > ask.limit
@@ -209,10 +213,14 @@ def _place(ctx: Any, spec: ListSpec, ask: Ask) -> Any:
 
 
 def page_of(spec: ListSpec, *, page: bool) -> Page:
+    """The page that the URL asks for. ``?at=`` finds a row: default ranges do not hide it, and the page that has it opens."""
     ctx = g.ctx
     columns = [*spec.columns, *ctx.app.plugins.house.for_list("columns", spec.name, ctx.enabled)]
     ask = read(ctx, spec, columns, request.args, page=page)
     found = fetch(ctx, spec, ask, columns)
+    at = request.args.get("at", "")
+    if page and at and not (ask.after or ask.before) and all(found.key(row) != at for row in found.rows):
+        found = fetch(ctx, spec, replace(ask, after=at, inclusive=True), columns)
     g.list_rows, g.list_limit = len(found.rows), ask.limit
     return found
 

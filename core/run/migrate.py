@@ -14,7 +14,6 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
 
 import migrations
-
 from core.host.house import Application
 from plugin_sdk.db import db, metadata
 
@@ -66,7 +65,7 @@ def differences(house: Application) -> list[object]:
                 opts={
                     "version_table": f"alembic_version_{owner}",
                     "compare_type": True,
-                    "include_object": lambda thing, name, kind, *_: _table_of(thing, name, kind) in mine,
+                    "include_object": lambda thing, name, kind, *_, mine=mine: _table_of(thing, name, kind) in mine,
                 },
             )
             found += compare_metadata(context, metadata)

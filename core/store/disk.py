@@ -58,7 +58,7 @@ class Disk:
             os.fsync(file.fileno())
 
     def rename(self, old: str, new: str) -> None:
-        os.rename(self.root / old, self.root / new)
+        (self.root / old).rename(self.root / new)
 
     def sync_folder(self, path: str) -> None:
         _sync_folder(self.root / path)

@@ -59,6 +59,18 @@ def trash(ctx: TenantCtx, public_id: str) -> None:
     ctx.audit("study.trashed", ref=_ref(row))
 
 
+def show_series(ctx: TenantCtx, public_id: str, series_uid: str, *, visible: bool) -> None:
+    """Let the diagnosis side and shared links see a series, or keep it from them; nothing is deleted.
+
+    :raise NotFound: no such study, or no such series in it
+    """
+    row = _for_change(ctx, public_id)
+    series = queries.series_by_uid(ctx, row.id, series_uid)
+    if series.hidden == visible:
+        series.hidden = not visible
+        ctx.audit("series.visibility", ref=_ref(row), series=series.public_id, visible=visible)
+
+
 def _for_change(ctx: TenantCtx, public_id: str) -> Study:
     row = queries.by_public_id(ctx, public_id)
     ctx.studies.lock_row(row.id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -93,7 +92,7 @@ def _study_end(value: str) -> str:
 
 
 def _modality(_: Ctx, value: str) -> sa.ColumnElement[bool]:
-    stored = SHOWN_AS_DR + ("DR",) if value == "DR" else (value,)
+    stored = (*SHOWN_AS_DR, "DR") if value == "DR" else (value,)
     return Study.id.in_(sa.select(StudyModality.study_id).where(StudyModality.modality.in_(stored)))
 
 

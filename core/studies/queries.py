@@ -42,6 +42,14 @@ def series_of(ctx: TenantCtx, study_id: int) -> Sequence[Series]:
     ).all()
 
 
+def series_by_uid(ctx: TenantCtx, study_id: int, uid: str) -> Series:
+    """:raise NotFound: no series of this UID in the study"""
+    row = ctx.db.scalars(sa.select(Series).where(Series.study_id == study_id, Series.uid == uid)).one_or_none()
+    if row is None:
+        raise NotFound
+    return row
+
+
 def counts(ctx: TenantCtx, series_ids: Sequence[int]) -> Mapping[int, int]:
     """Shown instances per series, counted now."""
     rows = ctx.db.execute(

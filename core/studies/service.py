@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
-
 from core.access import openings
 from core.studies import captures, queries
 from core.studies.models import Instance, Series, Study

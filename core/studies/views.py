@@ -41,7 +41,10 @@ def show(id: str, tab: str) -> ResponseReturnValue:
     return render_template(
         "study.html", study=row, patient=row.patient, series=series, counts=queries.counts(g.ctx, [s.id for s in series]),
         tab=tab, sex=SEX.get(row.patient.sex, "-"), status=StatusCell(status_of(row)),
-        tabs=[{"label": t, "url": url_for(".show", id=id, tab=k), "active": k == tab} for k, t in TABS.items()],
+        tabs=[
+            {"label": t, "url": url_for(".show", id=id, tab=k), "active": k == tab, "count": len(series) if k == "series" else 0}
+            for k, t in TABS.items()
+        ],
         phone=masked_phone(row.patient.phone), actions=slots.fill(g.ctx, "study.action", study=row),
         sides=slots.fill(g.ctx, "study.side", study=row),
     )
@@ -64,6 +67,16 @@ def open_images(id: str) -> ResponseReturnValue:
     opening = g.ctx.studies.open_images([row.id])
     g.ctx.audit("study.viewed", ref=f"studies:study:{row.public_id}")
     return redirect(viewer.url(opening.access, study_uids=opening.study_uids), 303)
+
+
+@bp.post("/studies/<study:id>/series/<series_uid:uid>/visibility")
+@requires("hospital.study.edit")
+def visibility(id: str, uid: str) -> ResponseReturnValue:
+    """Show a series to the diagnosis side, or hide it from there."""
+    visible = request.form.get("visible") == "yes"
+    actions.show_series(g.ctx, id, uid, visible=visible)
+    flash(str(_l("诊断端可见") if visible else _l("诊断端不可见，数据不删除")), "good")
+    return redirect(url_for(".show", id=id, tab="series"), 303)
 
 
 @bp.post("/studies/<study:id>/lock")
@@ -91,4 +104,7 @@ def delete(id: str) -> ResponseReturnValue:
 
 
 def _back(id: str) -> ResponseReturnValue:
-    return redirect(url_for(".index") + (f"?{request.form['query']}" if request.form.get("query") else f"?data_id={id}"), 303)
+    """To where the form was: the study's page, or the list as it was filtered."""
+    if request.form.get("from") == "study":
+        return redirect(url_for(".show", id=id), 303)
+    return redirect(url_for(".index") + "?" + (request.form.get("query") or f"at={id}"), 303)

@@ -108,7 +108,7 @@ def pass_gate(house: Application, access: Access, tenant_code: str | None) -> Re
 
 
 def access_of(app: Flask, endpoint: str) -> Access:
-    return cast(Access, getattr(app.view_functions[endpoint], "access"))
+    return cast(Access, app.view_functions[endpoint].access)
 
 
 def check_marks(app: Flask) -> None:

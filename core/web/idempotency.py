@@ -9,8 +9,8 @@ import hashlib
 import re
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from flask import Response, g, request
+from sqlalchemy.exc import IntegrityError
 
 from core import clock
 from core.work.models import Idempotency

@@ -63,11 +63,10 @@ def menu_of(house: Application, ctx: Any) -> list[Entry]:
         for m in d.menus
         if m.side == ctx.side and ctx.may(m.code)
     ]
+    ordered = _ordered(items)
+    active = _active(ordered)
     return [
-        Entry(
-            title=m.title, url=url_for(m.endpoint), icon=m.icon, key=m.key, active=_is_active(m),
-        )
-        for m in _ordered(items)
+        Entry(title=m.title, url=url_for(m.endpoint), icon=m.icon, key=m.key, active=m.key == active) for m in ordered
     ]
 
 
@@ -79,11 +78,12 @@ def _ordered(items: list[MenuItem]) -> list[MenuItem]:
     return placed
 
 
-def _is_active(item: MenuItem) -> bool:
-    return request.endpoint == item.endpoint or (
-        request.blueprint is not None and request.blueprint == item.endpoint.partition(".")[0] and item.key != "home"
-        and not any(request.endpoint == m for m in (f"{request.blueprint}.done",))
-    )
+def _active(items: list[MenuItem]) -> str:
+    """Key of the entry that the current page belongs to: its own, else the first of its blueprint."""
+    for item in items:
+        if request.endpoint == item.endpoint:
+            return item.key
+    return next((m.key for m in items if m.endpoint.partition(".")[0] == request.blueprint), "")
 
 
 def _tenants(principal: Any) -> list[dict[str, str]]:

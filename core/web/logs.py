@@ -8,9 +8,7 @@ import sys
 from datetime import UTC, datetime
 
 FIELDS = frozenset(
-    "account_id bytes count delivery_id endpoint error event files handler holder hook instance_id job_id job_name ms "
-    "number objects outcome part pid place plugin port reason request_id series_id signal stage state status "
-    "study_id tenant tenant_id tries upload_id method route".split()
+    ["account_id", "bytes", "count", "delivery_id", "endpoint", "error", "event", "files", "handler", "holder", "hook", "instance_id", "job_id", "job_name", "ms", "number", "objects", "outcome", "part", "pid", "place", "plugin", "port", "reason", "request_id", "series_id", "signal", "stage", "state", "status", "study_id", "tenant", "tenant_id", "tries", "upload_id", "method", "route"]
 )
 
 

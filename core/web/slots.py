@@ -19,9 +19,8 @@ def fill(ctx: Any, name: str, **given: Any) -> list[Markup]:
     for owner, declared in ctx.app.plugins.house.by_owner.items():
         if owner != "core" and owner not in ctx.enabled:
             continue
-        for slot in declared.slots:
-            if slot.name == name and (slot.code is None or ctx.may(slot.code)):
-                parts.append(_draw(ctx, owner, slot, given))
+        mine = (s for s in declared.slots if s.name == name and (s.code is None or ctx.may(s.code)))
+        parts.extend(_draw(ctx, owner, slot, given) for slot in mine)
     return parts
 
 

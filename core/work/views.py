@@ -55,7 +55,10 @@ def _drawer(*, todo: bool) -> ResponseReturnValue:
     rows = queries.recent(ctx, todo=todo)  # type: ignore[arg-type]
     kinds = ctx.app.plugins.house.notice_kinds  # type: ignore[attr-defined]
     fragment = request.headers.get("HX-Target", "").endswith("#drawer")
-    return render_template("notices.html", rows=rows, kinds=kinds, todo=todo, fragment=fragment)
+    unread, open_todos = queries.counts(ctx)  # type: ignore[arg-type]
+    return render_template(
+        "notices.html", rows=rows, kinds=kinds, todo=todo, fragment=fragment, unread=unread, open_todos=open_todos
+    )
 
 
 def _leads_to(row: Notice) -> str:

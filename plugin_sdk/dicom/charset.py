@@ -140,7 +140,7 @@ def _piece(piece: bytes, codec: str, lead: bytes, default: str) -> str:
 
 
 def _clean(text: str) -> str:
-    return "".join(c for c in text if c >= " " and c != "\x7f" or c in "\t\n\r\f").strip(" \0")
+    return "".join(c for c in text if (c >= " " and c != "\x7f") or c in "\t\n\r\f").strip(" \0")
 
 
 def has_ideographs(text: str) -> bool:

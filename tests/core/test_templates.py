@@ -65,7 +65,7 @@ def problems(text: str) -> list[str]:
             found.append(f"{name} is not quoted")
         if name == "style" or re.match(r"on[a-z]+$|hx-on", name):
             found.append(f"{name} is refused by the policy")
-        if name == "hx-trigger" and "[" in value or value.strip("\"'").startswith("js:"):
+        if (name == "hx-trigger" and "[" in value) or value.strip("\"'").startswith("js:"):
             found.append(f"{name} needs eval")
         if ADDRESS.match(name) and not is_own_address(value.strip("\"'")):
             found.append(f"{name}={value} is not an address of ours")

@@ -36,7 +36,7 @@ def dialog(id: str) -> ResponseReturnValue:
 @bp.post("/studies/<study:id>/request")
 @requires("hospital.request.create")
 def submit(id: str) -> ResponseReturnValue:
-    study = ctx.studies.own(id)
+    ctx.studies.own(id)  # 404 comes before anything about the form
     form = request.form
     ticked = {name: form.get(f"count-{name}", 1, type=int) or 0 for name in form.getlist("part")}
     try:

@@ -1,0 +1,148 @@
+"""The operation log of a hospital or group: S-036 to S-040."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from flask import current_app, url_for
+
+from core.accounts.models import Account
+from core.audit.models import Audit
+from core.studies.lists import end_moment, moment
+from core.studies.models import Study
+from plugin_sdk.i18n import lazy as _l
+from plugin_sdk.i18n import now as _
+from plugin_sdk.ids import fold
+from plugin_sdk.lists import Column, Filter, ListSpec, RowAction
+from plugin_sdk.types import Ctx, RowKey
+from plugin_sdk.web import ctx as here
+
+DAYS = (6, 15, 30)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What an entry is about: its exam number or the end of its id, and where it opens (empty: nowhere)."""
+
+    label: object
+    url: str = ""
+
+
+def entries(ctx: Ctx) -> sa.Select[Any]:
+    """The entries this person may see: own ones, or everybody's with the right."""
+    stmt = sa.select(Audit).where(Audit.chain == "ops")
+    if not sees_all(ctx):
+        stmt = stmt.where(Audit.account_id == (ctx.user.id if ctx.user else 0))
+    return stmt
+
+
+def sees_all(ctx: Ctx) -> bool:
+    return ctx.may(f"{ctx.side}.log.view_all")
+
+
+def names(ctx: Ctx, keys: Sequence[RowKey]) -> Mapping[int, object]:
+    rows = ctx.db.execute(
+        sa.select(Audit.id, Account.name)
+        .join(Account, Account.id == Audit.account_id, isouter=True)
+        .where(Audit.id.in_([k.id for k in keys]))
+    )
+    return {row_id: name or _("系统") for row_id, name in rows}
+
+
+def objects(ctx: Ctx, keys: Sequence[RowKey]) -> Mapping[int, object]:
+    """What each entry of the page is about, with its page."""
+    refs: dict[int, str] = {
+        row_id: ref for row_id, ref in ctx.db.execute(sa.select(Audit.id, Audit.ref).where(Audit.id.in_([k.id for k in keys])))
+    }
+    ids = {public_id for ref in refs.values() if (public_id := fold(ref.rpartition(":")[2]))}
+    numbers: dict[str, str] = {
+        public_id: number
+        for public_id, number in ctx.db.execute(sa.select(Study.public_id, Study.accession).where(Study.public_id.in_(ids)))
+    }
+    return {row_id: page_of(ctx, ref, numbers) for row_id, ref in refs.items()}
+
+
+def page_of(ctx: Ctx, ref: str, numbers: Mapping[str, str]) -> Page | None:
+    """The page of ``<owner>:<resource>:<public id>`` that this member may open.
+
+    It is the view named ``show`` whose address ends in the resource; its access mark decides.
+    """
+    resource, public_id = ref.split(":")[-2:] if ref.count(":") == 2 else ("", "")
+    if fold(public_id) is None:
+        return None
+    label = numbers.get(public_id) or f"…{public_id[-8:]}"
+    for rule in current_app.url_map.iter_rules():
+        if rule.endpoint.endswith(".show") and rule.rule.endswith(f"/<{resource}:id>"):
+            access = current_app.view_functions[rule.endpoint].access  # type: ignore[attr-defined]
+            if any(ctx.may(code) for code in access.any_of if code.startswith(f"{ctx.side}.")):
+                return Page(label, url_for(rule.endpoint, id=public_id))
+    return Page(label)
+
+
+def _url(row: Audit) -> str:
+    found = page_of(here, row.ref, {})
+    return found.url if found else ""
+
+
+def kinds(ctx: Ctx) -> Mapping[str, object]:
+    found: Mapping[str, object] = ctx.app.plugins.house.audit_kinds  # type: ignore[attr-defined]
+    return found
+
+
+def _people() -> Iterable[tuple[str, object]]:
+    return [(p.public_id, p.name) for p in here.users.holding(f"{here.side}.home.view")]
+
+
+def _by(ctx: Ctx, value: str) -> sa.ColumnElement[bool]:
+    person = ctx.users.by_public_id(value)
+    if person is None:
+        raise ValueError(value)
+    return Audit.account_id == person.id
+
+
+def _keyword(ctx: Ctx, value: str) -> sa.ColumnElement[bool]:
+    """Part of what was done as it is shown, or the end of an id, or an exam number."""
+    word = value.strip()
+    done = [code for code, title in kinds(ctx).items() if word in str(title)]
+    studies = ctx.db.scalars(sa.select(Study.public_id).where(Study.accession == word)).all()
+    return sa.or_(
+        Audit.kind.in_(done),
+        Audit.ref.endswith(word.upper(), autoescape=True),
+        Audit.ref.in_([f"studies:study:{public_id}" for public_id in studies]),
+    )
+
+
+def since(ctx: Ctx, days: int = DAYS[0]) -> str:
+    """The start of the last ``days`` days, as the form writes it."""
+    return (ctx.now() - timedelta(days=days)).astimezone(ZoneInfo(ctx.tenant.zone)).strftime("%Y-%m-%dT%H:%M")
+
+
+LOG = ListSpec(
+    name="log",
+    title=_l("操作日志"),
+    query=entries,
+    pk=Audit.id,
+    public_id=Audit.public_id,
+    key=lambda row: RowKey(id=row.id, study_id=0),
+    sort="-at",
+    columns=[
+        Column(key="at", label=_l("时间"), cell=lambda r: r.at, sort=Audit.at, macro="time", fixed=True),
+        Column(key="user", label=_l("操作人"), load=names),
+        Column(key="kind", label=_l("操作"), cell=lambda r: kinds(here).get(r.kind, r.kind)),
+        Column(key="object", label=_l("对象"), load=objects, macro="link"),
+    ],
+    filters=[
+        Filter(key="user", label=_l("操作人"), kind="select", choices=_people, where=_by),
+        Filter(key="q", label=_l("关键字"), where=_keyword),
+        Filter(key="at_from", label=_l("时间"), kind="datetime", default=since, where=lambda c, v: Audit.at >= moment(c, v)),
+        Filter(key="at_to", label=_l("至"), kind="datetime", where=lambda c, v: Audit.at < end_moment(c, v)),
+    ],
+    actions=[RowAction(key="open", label=_l("查看"), url=_url, show=lambda r: bool(_url(r)))],
+    template="home.html",
+)
+OWN = replace(LOG, filters=[f for f in LOG.filters if f.key != "user"])
