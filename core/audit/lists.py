@@ -15,6 +15,7 @@ from core.accounts.models import Account
 from core.audit.models import Audit
 from core.studies.lists import end_moment, moment
 from core.studies.models import Study
+from core.web.gate import access_of
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
 from plugin_sdk.ids import fold
@@ -78,7 +79,7 @@ def page_of(ctx: Ctx, ref: str, numbers: Mapping[str, str]) -> Page | None:
     label = numbers.get(public_id) or f"…{public_id[-8:]}"
     for rule in current_app.url_map.iter_rules():
         if rule.endpoint.endswith(".show") and rule.rule.endswith(f"/<{resource}:id>"):
-            access = current_app.view_functions[rule.endpoint].access  # type: ignore[attr-defined]
+            access = access_of(current_app, rule.endpoint)
             if any(ctx.may(code) for code in access.any_of if code.startswith(f"{ctx.side}.")):
                 return Page(label, url_for(rule.endpoint, id=public_id))
     return Page(label)
