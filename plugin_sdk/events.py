@@ -37,7 +37,8 @@ def read(kind: str, payload: dict[str, Any]) -> DomainEvent | None:
     if cls is None:
         return None
     known = {f.name for f in fields(cls)}
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in payload.items() if k in known})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in payload.items() if k in known}
+    return cls(**values)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ class LazyText(str):
         return str(self).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
 
     def __mod__(self, values: Any) -> str:
-        return str(self) % values
+        return str(str(self) % values)
 
 
 def _as_written(text: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
 from flask import request
+from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict
 from werkzeug.local import LocalProxy
 
@@ -118,14 +119,14 @@ def read_body(model: type[M]) -> M:
     return cast(M, host().read_body(model))
 
 
-def show_list(spec: Any, **extra: Any) -> Any:
+def show_list(spec: Any, **extra: Any) -> ResponseReturnValue:
     """Answer with a page of a declared list, whole or as a fragment."""
-    return host().show_list(spec, **extra)
+    return cast(ResponseReturnValue, host().show_list(spec, **extra))
 
 
-def list_json(spec: Any, item: Callable[[Any], dict[str, Any]]) -> Any:
+def list_json(spec: Any, item: Callable[[Any], dict[str, Any]]) -> ResponseReturnValue:
     """Answer ``{items, next}`` from the same declaration: filters, sort and paging are the list's."""
-    return host().list_json(spec, item)
+    return cast(ResponseReturnValue, host().list_json(spec, item))
 
 
 def render(template: str, **values: Any) -> str:

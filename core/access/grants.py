@@ -127,7 +127,7 @@ class GrantService:
         self.ctx.db.flush()
         return len(rows)
 
-    def _live(self, study_id: int, tenant_id: int) -> sa.Select[tuple[StudyGrant]]:
+    def _live(self, study_id: int, tenant_id: int) -> sa.Select[StudyGrant]:
         return sa.select(StudyGrant).where(
             StudyGrant.owner_tenant == self.ctx.tenant.id,
             StudyGrant.study_id == study_id,

@@ -49,7 +49,7 @@ class UserDirectory:
         """PNG of the personal signature."""
         return self.ctx.db.scalars(sa.select(Signature.png).where(Signature.account_id == user_id)).one_or_none()
 
-    def _members(self) -> sa.Select[tuple[Account]]:
+    def _members(self) -> sa.Select[Account]:
         return (
             sa.select(Account)
             .join(Membership, Membership.account_id == Account.id)

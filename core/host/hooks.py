@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import pluggy
 
@@ -71,7 +71,7 @@ class Hooks:
         found: list[Finding] = []
         for impl in self._impls("check_report"):
             try:
-                found += impl.function(*[{"ctx": ctx, "draft": draft}[a] for a in impl.argnames]) or []
+                found += cast(list[Finding], impl.function(*[{"ctx": ctx, "draft": draft}[a] for a in impl.argnames]) or [])
             except Exception:  # foreign code, isolated as declared
                 log.exception("hook failed", extra={"plugin": impl.plugin_name, "hook": "check_report"})
                 found.append(Finding(level="note", code="check-unavailable", text="检查不可用"))

@@ -181,7 +181,7 @@ class Transaction:
         )
 
     def _blob(self, item: Ready) -> Blob:
-        if False and not item.kept:
+        if not item.kept:
             raise Changed                                 # it is no duplicate after all: no row without its bytes
         insert_missing(
             self.ctx.db, Blob, sha256=item.sha256, gen=item.gen, size=item.size, created_at=clock.now()

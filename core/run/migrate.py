@@ -96,9 +96,8 @@ def _alembic(house: Application, owner: str, folder: Path) -> Iterator[AlembicCo
     config.set_main_option("path_separator", "newline")
     config.set_main_option("version_locations", str(folder))
     with db.engine.connect().execution_options(telerad_begin="BEGIN IMMEDIATE") as connection:
-        if connection.dialect.name == "sqlite":
-            raw = connection.connection.dbapi_connection
-            assert raw is not None
+        raw = connection.connection.dbapi_connection if connection.dialect.name == "sqlite" else None
+        if raw is not None:
             raw.execute("PRAGMA foreign_keys=OFF")
         try:
             with connection.begin():
@@ -106,7 +105,7 @@ def _alembic(house: Application, owner: str, folder: Path) -> Iterator[AlembicCo
                 yield config
                 _check_keys(connection)
         finally:
-            if connection.dialect.name == "sqlite":
+            if connection.dialect.name == "sqlite" and raw is not None:
                 raw.execute("PRAGMA foreign_keys=ON")
 
 

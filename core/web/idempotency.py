@@ -85,7 +85,7 @@ def commit(response: Response) -> Response:
     return response
 
 
-def _mine(key: str) -> sa.Select[tuple[Idempotency]]:
+def _mine(key: str) -> sa.Select[Idempotency]:
     return sa.select(Idempotency).where(
         Idempotency.tenant_id == g.ctx.tenant.id, Idempotency.account_id == g.principal.account.id,
         Idempotency.route == request.path[:200], Idempotency.key == key,

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 def fill(ctx: Any, name: str, **given: Any) -> list[Markup]:
     """Draw every enabled plugin's part of a slot, in declared order."""
-    parts = []
+    parts: list[Markup] = []
     for owner, declared in ctx.app.plugins.house.by_owner.items():
         if owner != "core" and owner not in ctx.enabled:
             continue

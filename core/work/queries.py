@@ -48,5 +48,5 @@ def notice(ctx: TenantCtx, public_id: str) -> Notice:
     return row
 
 
-def _mine(ctx: TenantCtx) -> sa.Select[tuple[Notice]]:
+def _mine(ctx: TenantCtx) -> sa.Select[Notice]:
     return sa.select(Notice).where(Notice.account_id == (ctx.user.id if ctx.user else 0))

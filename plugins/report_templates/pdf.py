@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reportlab import rl_config  # type: ignore[import-untyped]
-from reportlab.platypus.doctemplate import LayoutError  # type: ignore[import-untyped]
-from xhtml2pdf import pisa  # type: ignore[import-untyped]
-from xhtml2pdf.config.resources import (  # type: ignore[import-untyped]
+from reportlab import rl_config
+from reportlab.platypus.doctemplate import LayoutError
+from xhtml2pdf import pisa
+from xhtml2pdf.config.resources import (
     RenderLimitError,
     ResourceAccessError,
     ResourceAccessPolicy,

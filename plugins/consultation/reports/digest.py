@@ -46,7 +46,7 @@ def of_report(
 
     :param images: ``{id, sha256, sop, frame, caption}`` each
     """
-    body = {
+    body: dict[str, Any] = {
         "v": 1,
         "request": request,
         "n": n,

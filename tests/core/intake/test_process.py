@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from core import clock
-from core.audit.models import AuditEntry
+from core.audit.models import Audit
 from core.intake import receive, sweep
 from core.intake.command import NoTenant, ingest_paths
 from core.intake.models import Upload, UploadFile
@@ -110,7 +110,7 @@ def test_processing_twice_changes_nothing(world: World) -> None:
     world.drain()
     assert result(world, upload) == first
     assert first["counts"] == {"files": 3, "stored": 3, "duplicate": 0, "held": 0, "refused": 0}
-    kinds = [e.kind for e in rows_of(world, AuditEntry)]
+    kinds = [e.kind for e in rows_of(world, Audit)]
     assert kinds.count("study.received") == 1
     assert parts(world) == []
 
@@ -118,7 +118,7 @@ def test_processing_twice_changes_nothing(world: World) -> None:
 def test_a_batch_of_several_studies_leaves_one_audit_entry_for_each_and_all_are_complete(world: World) -> None:
     send(world, ("all.zip", packed({f"{n}.dcm": d for n, d in enumerate(images(6, studies=3))})))
     assert [(s.n_instances, s.complete_at is not None) for s in rows_of(world, Study)] == [(2, True)] * 3
-    found = [e for e in rows_of(world, AuditEntry) if e.kind == "study.received"]
+    found = [e for e in rows_of(world, Audit) if e.kind == "study.received"]
     assert len(found) == len({e.ref for e in found}) == 3
 
 
@@ -199,7 +199,7 @@ def test_when_an_upload_is_acknowledged_its_bytes_and_its_name_are_synced(
 
     def watched(descriptor: int) -> None:
         fsync(descriptor)
-        synced.append((os.readlink(f"/proc/self/fd/{descriptor}"), stat.S_ISDIR(os.fstat(descriptor).st_mode)))
+        synced.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), stat.S_ISDIR(os.fstat(descriptor).st_mode)))
 
     monkeypatch.setattr(os, "fsync", watched)
     folder = world.app.house.config.uploads / world.hospital.code
