@@ -17,9 +17,9 @@ from plugin_sdk.dicom.source import Source
 from plugin_sdk.dicom.walk import PIXEL_TAGS, DataSet, Element
 
 CHARSET = 0x00080005
-# what an encoder must change without changing the image: charset, photometric interpretation, planar configuration,
-# extended offset table
-ENCODING = PIXEL_TAGS | {CHARSET, 0x00280004, 0x00280006, 0x7FE00001, 0x7FE00002}
+# what an encoder may change without changing the image: charset, photometric interpretation, planar configuration,
+# extended offset table, padding behind the data set (PS3.10 7.2)
+ENCODING = PIXEL_TAGS | {CHARSET, 0x00280004, 0x00280006, 0x7FE00001, 0x7FE00002, 0xFFFCFFFC}
 _WIDTHS = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8, "AT": 2}
 _TEXTS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 

@@ -135,6 +135,8 @@ def _open_zip(ctx: TenantCtx, file: UploadFile, source_id: int | None, parser: P
     with own(ctx, write=True) as writing:
         _note(writing, file.id, outcome)
     path.unlink(missing_ok=True)
+    for left in path.parent.glob(f"{file.public_id}.*.part"):
+        left.unlink(missing_ok=True)                      # a run that was stopped had no time to
 
 
 def _inflate(ctx: TenantCtx, file: UploadFile, index: int, entry: zips.Entry) -> Path | Outcome:

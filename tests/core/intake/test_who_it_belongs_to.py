@@ -133,3 +133,9 @@ def test_a_chinese_name_in_gb18030_is_read_whatever_the_file_declares(world: Wor
     assert outcomes(send(world, ("a.dcm", data))) == [("a.dcm", "stored", "")]
     (patient,) = rows_of(world, Patient)
     assert (patient.name, patient.pinyin) == ("张三丰", "zhangsanfeng")
+
+
+@pytest.mark.parametrize("other", ["MR_small_bigendian.dcm", "MR_small_implicit.dcm", "MR_small_RLE.dcm"])
+def test_an_image_in_each_encoding_that_pydicom_ships_is_one_image(world: World, other: str) -> None:
+    send(world, ("a.dcm", MR))
+    assert outcomes(send(world, ("b.dcm", sample(other)))) == [("b.dcm", "duplicate", "same_content")]
