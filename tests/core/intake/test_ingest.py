@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from pydicom import dcmread
 
 from core import clock
 from core.demo.phantom import DemoPatient, chest_ct
@@ -30,16 +32,32 @@ from plugin_sdk.api import hookimpl
 from plugin_sdk.dicom.digests import digests
 from plugin_sdk.types import Hold, IngestItem
 from tests.conftest import World
-from tests.core.intake.sending import changed, one, outcomes, post, result, sample, send
+from tests.core.intake.objects import changed, sample
+from tests.core.intake.test_uploads import outcomes, send
 
 CT, MR = sample(), sample("MR_small.dcm")
-OTHER_META = {"SourceApplicationEntityTitle": "OTHERDOOR"}
 PATIENT = DemoPatient("测试甲", "T0001", "M", date(1968, 5, 1), "GB18030")
+
+
+def one(world: World, data: bytes) -> tuple[str, str]:
+    """Outcome and reason of one file."""
+    [(_, outcome, reason)] = outcomes(send(world, ("a.dcm", data)))
+    return outcome, reason
+
+
+def wrapped(data: bytes) -> bytes:
+    """The same data set behind another file meta information (PS3.10 7.1)."""
+    dataset = dcmread(io.BytesIO(changed(data)))
+    dataset.file_meta.SourceApplicationEntityTitle = "OTHERDOOR"
+    out = io.BytesIO()
+    dataset.save_as(out)
+    return out.getvalue()
 
 
 def rows_of(world: World, model: Any) -> list[Any]:
     with world.app.app_context(), all_tenants() as db:
-        return list(db.scalars(sa.select(model).where(model.tenant_id == world.hospital.id).order_by(*sa.inspect(model).primary_key)))
+        keys = model.__table__.primary_key.columns
+        return list(db.scalars(sa.select(model).where(model.tenant_id == world.hospital.id).order_by(*keys)))
 
 
 def kept_bytes(world: World, blob_id: int) -> bytes:
@@ -54,11 +72,8 @@ def no_row_without_its_bytes(world: World) -> bool:
 
 def everything(world: World) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of a hospital that intake writes, to compare."""
-    models = (Patient, Study, StudyModality, Series, Instance, InstanceFrames, Blob, HeldItem, UploadFile)
-    return {
-        model.__name__: [tuple(getattr(row, c.key) for c in sa.inspect(model).column_attrs) for row in rows_of(world, model)]
-        for model in models
-    }
+    models: tuple[Any, ...] = (Patient, Study, StudyModality, Series, Instance, InstanceFrames, Blob, HeldItem, UploadFile)
+    return {m.__name__: [tuple(getattr(row, c.name) for c in m.__table__.columns) for row in rows_of(world, m)] for m in models}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +92,7 @@ def test_the_same_bytes_are_known_even_twice_in_one_upload(world: World) -> None
 
 def test_the_same_data_set_behind_another_file_meta_is_known_and_not_kept_twice(world: World) -> None:
     plain = changed(CT)
-    other = changed(CT, meta=OTHER_META)
+    other = wrapped(CT)
     assert sha256_of(plain) != sha256_of(other)
     assert one(world, plain) == ("stored", "")
     assert one(world, other) == ("duplicate", "same_bytes")
@@ -85,7 +100,7 @@ def test_the_same_data_set_behind_another_file_meta_is_known_and_not_kept_twice(
 
 
 def test_another_wrapping_of_an_image_in_the_bin_is_held_with_its_own_bytes(world: World) -> None:
-    plain, other = changed(CT), changed(CT, meta=OTHER_META)
+    plain, other = changed(CT), wrapped(CT)
     assert one(world, plain) == ("stored", "")
     trash(world)
     assert one(world, other) == ("held", "study_trashed")
@@ -153,13 +168,13 @@ def test_counts_are_those_of_the_rows(world: World, slices: list[Path]) -> None:
         ("cut.dcm", files[2][1][:-100]), ("no.dcm", b"no image at all"),
     )
     assert found["counts"] == {"files": 12, "stored": 8, "duplicate": 1, "held": 2, "refused": 1}
-    shown = {i.series_id: [] for i in rows_of(world, Instance)}
+    shown: dict[int, list[int]] = {i.series_id: [] for i in rows_of(world, Instance)}
     sizes = {b.id: b.size for b in rows_of(world, Blob)}
     for row in rows_of(world, Instance):
         if row.rank == 0:
             shown[row.series_id].append(sizes[row.blob_id])
     series = rows_of(world, Series)
-    assert {s.id: s.n_instances for s in series} == {s: len(found) for s, found in shown.items()}
+    assert {s.id: s.n_instances for s in series} == {s: len(images) for s, images in shown.items()}
     for study in rows_of(world, Study):
         mine = [s for s in series if s.study_id == study.id]
         assert study.n_series == len(mine)
@@ -214,12 +229,18 @@ def test_letting_the_same_files_in_again_makes_no_row(world: World, slices: list
 
 
 def test_an_upload_that_waits_counts_its_files_and_says_nothing_of_them(world: World) -> None:
-    upload = post(world, ("a.dcm", CT), ("b.dcm", MR))
-    waiting = result(world, upload)
+    data = {"file": [(io.BytesIO(CT), "a.dcm"), (io.BytesIO(MR), "b.dcm")]}
+    sent = world.technician.call("POST", "/uploads", data=data, content_type="multipart/form-data").get_json()
+    assert sent["state"] == "processing"
+    waiting = result(world, sent["id"])
     assert (waiting["state"], waiting["counts"]["files"], waiting["counts"]["stored"]) == ("processing", 2, 0)
     assert {(f["outcome"], f["text"]) for f in waiting["files"]} == {("", "")}
     world.drain()
-    assert result(world, upload)["counts"]["stored"] == 2
+    assert result(world, sent["id"])["counts"]["stored"] == 2
+
+
+def result(world: World, upload: str) -> dict[str, Any]:
+    return world.technician.call("GET", f"/uploads/{upload}").get_json()  # type: ignore[no-any-return]
 
 
 class Fussy:
@@ -262,7 +283,7 @@ def test_a_plugin_may_hold_an_image_with_its_own_words(world: World) -> None:
 def test_another_wrapping_of_a_stored_image_that_a_plugin_holds_keeps_its_own_bytes(world: World) -> None:
     assert one(world, changed(CT)) == ("stored", "")
     with plugin_on(world, Fussy()):
-        assert one(world, changed(CT, meta=OTHER_META)) == ("held", "plugin")
+        assert one(world, wrapped(CT)) == ("held", "plugin")
     assert no_row_without_its_bytes(world)
 
 
