@@ -187,3 +187,43 @@ def test_a_zip_in_steps_is_opened(world: World) -> None:
     ]
 
 
+
+
+def test_bytes_of_another_media_type_are_refused(world: World) -> None:
+    sending = begin(world)
+    answer = world.technician.call(
+        "PATCH", sending.path, data=DATA, content_type="application/octet-stream", headers={"Upload-Offset": "0"}
+    )
+    assert answer.status_code == 415
+    assert sending.head().headers["Upload-Offset"] == "0"
+
+
+def test_a_file_of_another_hospital_does_not_exist(world: World, make_world: Any) -> None:
+    sending = begin(world)
+    other = Sending(make_world().technician, sending.path)
+    assert other.head().status_code == 404
+    assert other.patch(0, DATA).status_code == 404
+    assert other.member.call("DELETE", other.path).status_code == 404
+    assert sending.head().headers["Upload-Offset"] == "0"
+
+
+@pytest.mark.feature("S-028")
+@pytest.mark.parametrize(
+    ("name", "size", "sentence"),
+    [
+        ("a.dcm", 20 * MB, "单个 dcm 应小于 20 MB"), ("a.zip", 500 * MB, "单个 zip 应小于 500 MB"),
+        ("报告.pdf", 10, "只接受 dcm 和 zip"),
+    ],
+)
+def test_a_refusal_before_the_bytes_says_why_in_words(world: World, name: str, size: int, sentence: str) -> None:
+    assert announce(world.technician, name, size).get_json()["detail"] == sentence
+
+
+def test_a_file_in_many_pieces_is_whole_in_the_end(world: World) -> None:
+    sending = begin(world)
+    for at in range(0, len(DATA), 5_000):
+        answer = sending.patch(at, DATA[at : at + 5_000])
+        assert (answer.status_code, answer.headers["Upload-Offset"]) == (204, str(min(at + 5_000, len(DATA))))
+        assert answer.headers["Tus-Resumable"] == "1.0.0"
+    world.drain()
+    assert outcomes(sending.result()) == [("a.dcm", "stored", "")]
