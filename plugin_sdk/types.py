@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
@@ -292,10 +292,3 @@ class NoticeKind:
     endpoint: str
     todo: bool = False
     plugin: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Extras:
-    """What several declarations may add without a type of their own."""
-
-    facts: Mapping[str, Any] = field(default_factory=dict)

@@ -223,8 +223,10 @@ class TenantCtx:
             call()
 
     def rollback(self) -> None:
+        """Undo everything. Counterparts live on the connection that this gives back: ``at()`` makes new ones."""
         for other in self._counterparts.values():
-            other.db.expunge_all()
+            other.close()
+        self._counterparts.clear()
         if self._session is not None:
             self._session.rollback()
         self._after.clear()

@@ -153,9 +153,9 @@ def head(id: str) -> ResponseReturnValue:
 @body_limit(MOST_CHUNK)
 def send(id: str) -> ResponseReturnValue:
     """Add bytes at the offset that was announced; the answer counts only bytes that are synced."""
+    path, offset, _ = _next(id)
     if request.mimetype != "application/offset+octet-stream":
         raise Unsupported
-    path, offset, _ = _next(id)
     data = request.get_data(cache=False)
     _check_sum(request.headers.get("Upload-Checksum", ""), data)
     try:

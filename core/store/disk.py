@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 CHUNK = 1024 * 1024
+_durable: set[Path] = set()
+"""Folders whose names this process has synced in their parents."""
 
 
 class Files(Protocol):
@@ -37,15 +39,18 @@ class Disk:
         return self.root / key
 
     def make_folder(self, path: str) -> None:
-        """Make a folder and its parents; each new name is synced in its parent."""
-        missing = []
-        at = self.root / path
-        while not at.exists():
-            missing.append(at)
-            at = at.parent
-        for folder in reversed(missing):
-            folder.mkdir(exist_ok=True, mode=0o700)
-            _sync_folder(folder.parent)
+        """Make a folder and its parents, down from the root; each name is synced in its parent.
+
+        A folder that is there may be another process's, not durable yet: it is synced once per process all the same.
+        """
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = self.root
+        for name in ("", *filter(None, path.split("/"))):
+            folder = folder / name
+            if folder not in _durable or not folder.exists():
+                folder.mkdir(exist_ok=True, mode=0o700)
+                _sync_folder(folder.parent)
+                _durable.add(folder)
 
     def copy_in(self, source: Path, path: str) -> None:
         shutil.copyfile(source, self.root / path)

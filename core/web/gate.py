@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.host.house import Application
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-MAY_CHANGE_PASSWORD = frozenset({"account.password", "account.logout", "account.alive"})
+MAY_CHANGE_PASSWORD = frozenset({"account.password", "account.change_password", "account.logout", "account.alive"})
 csrf = CSRFProtect()
 
 

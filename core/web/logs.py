@@ -50,5 +50,5 @@ def configure(level: str) -> None:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(JsonLines())
         root.addHandler(handler)
-    for noisy in ("pydicom", "pynetdicom", "xhtml2pdf", "reportlab", "PIL", "rq", "werkzeug", "fontTools", "alembic"):
+    for noisy in ("pydicom", "pynetdicom", "PIL", "rq", "werkzeug", "fontTools", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)

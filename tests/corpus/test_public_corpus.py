@@ -159,13 +159,13 @@ def test_the_json_agrees_with_pydicom_on_uids_texts_and_numbers(name: str) -> No
 
 
 @pytest.mark.parametrize("name", [n for n in DECODED if ROWS[n]["transfer_syntax"] in (
-    "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99")])
+    "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99")
+    and not ROWS[n]["photometric"].startswith("YBR") and not ROWS[n]["bits"].endswith("/1")])
 def test_native_frames_are_the_pixels_that_pydicom_decodes(name: str) -> None:
+    """One-bit and subsampled pixels are left out: pydicom unpacks these into more bytes."""
     path, row = PUBLIC / name, ROWS[name]
     result = check(path)
     assert result.pixels is not None
-    if row["photometric"].startswith("YBR") or row["bits"].endswith("/1"):
-        pytest.skip("pydicom unpacks these into more bytes")
     data = dcmread(path, force=True)
     last = result.pixels.n_frames - 1
     ours = file_frame(path, result, last)

@@ -125,7 +125,7 @@ def _upload_and_ask(desk: Desk, study_zip: Path) -> None:
     row.get_by_text("发起诊断").click()
     page.locator("#dialog[open] form").wait_for()
     expect(page.locator("#dialog input[name=part][value=头部]")).to_be_checked()
-    page.check("#dialog input[name=urgency][value=urgent]")
+    page.locator("#dialog label", has_text="加急").first.click()
     desk.shot("04-start")
     page.click("#dialog button[type=submit]")
     expect(page.locator("tbody tr").first).to_contain_text("已申请")

@@ -16,7 +16,8 @@ from plugin_sdk.web import ctx, render, requires
 from plugins.consultation.reports import desk as desks
 from plugins.consultation.reports.desk import Desk
 from plugins.consultation.requests import queries
-from plugins.consultation.requests.lists import SEX, StateCell
+from plugins.consultation.requests.cells import StateCell
+from plugins.consultation.requests.lists import SEX
 from plugins.consultation.requests.pages import TITLES
 
 bp = Blueprint("workspace", __name__, template_folder="../templates")

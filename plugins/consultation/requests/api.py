@@ -35,10 +35,10 @@ class PartBody(Body):
 
 
 class TermsBody(Body):
-    group: str
+    group: str = Field(json_schema_extra={"ref": "tenant"})
     urgency: Literal["normal", "urgent"] = "normal"
     parts: list[PartBody] = Field(default_factory=list, max_length=50)
-    reader: str | None = None
+    reader: str | None = Field(default=None, json_schema_extra={"ref": "account"})
     purpose: str = Field(default="", max_length=1000)
 
     def terms(self) -> Terms:
@@ -65,7 +65,7 @@ class EventBody(Body):
     impression: str | None = None
     positive: bool | None = None
     images: list[str] | None = Field(default=None, json_schema_extra={"ref": "capture"})
-    reader: str | None = None
+    reader: str | None = Field(default=None, json_schema_extra={"ref": "account"})
     sha256: str | None = None
     active: bool = True
 

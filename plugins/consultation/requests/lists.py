@@ -12,14 +12,14 @@ from flask import url_for
 
 from plugin_sdk.consultation import Event, State, Urgency
 from plugin_sdk.i18n import lazy as _l
-from plugin_sdk.i18n import now as _
 from plugin_sdk.ids import fold
 from plugin_sdk.lists import Column, Filter, ListSpec, ManyAction, RowAction
 from plugin_sdk.types import Badge, Ctx
 from plugin_sdk.web import ctx
 from plugins.consultation.models import Request
 from plugins.consultation.requests import queries
-from plugins.consultation.requests.machine import LOOKS, TABLE, label, look
+from plugins.consultation.requests.cells import StateCell, TimeLeft
+from plugins.consultation.requests.machine import LOOKS, TABLE
 from plugins.consultation.requests.present import is_adjusted
 
 SEX = {"M": _l("男"), "F": _l("女"), "O": _l("其他")}
@@ -65,48 +65,6 @@ def _modality(_c: Ctx, value: str) -> sa.ColumnElement[bool]:
 
 def state_choices(side: str) -> Callable[[], Iterable[tuple[str, object]]]:
     return lambda: [(s.value, getattr(found, side)) for s, found in LOOKS.items() if side == "hospital" or s not in HIDDEN_AT_GROUP]
-
-
-class StateCell:
-    """What the state macro draws: word, tone, icon; for states in hand who holds them and since when."""
-
-    def __init__(self, row: Request, side: str) -> None:
-        self.value = str(getattr(row.state, "value", row.state))
-        self.label = label(row.state, side, printed=row.printed_at is not None, adjusted=is_adjusted(row))
-        found = look(row.state)
-        self.tone, self.icon = found.tone, found.icon
-        if side == "hospital" and row.state is State.ACCEPTED:
-            self.tone = "work"
-
-    def __str__(self) -> str:
-        return str(self.label)
-
-
-class TimeLeft:
-    """Time until a promise: ticks in the browser from the server's clock; after signing it says how it ended."""
-
-    def __init__(self, row: Request, at: datetime) -> None:
-        self.due, self.since = row.due_at, row.requested_at
-        ended = row.approved_at or row.closed_at
-        self.done = ended is not None
-        over = (ended or at) - row.due_at
-        self.text = f"{_('超时')} {minutes(over)}" if over > timedelta() else f"{_('按时')} {minutes(-over)}" if self.done else minutes(-over)
-        if row.closed_at is not None and row.approved_at is None:
-            self.text, self.tone = "-", ""
-        elif over > timedelta():
-            self.tone = "over"
-        else:
-            soon = not self.done and -over < (row.due_at - row.requested_at) / 4
-            self.tone = "soon" if soon else "kept" if self.done else ""
-
-    def __str__(self) -> str:
-        return self.text
-
-
-def minutes(span: timedelta) -> str:
-    """7 分, 1 时 02 分."""
-    hours, rest = divmod(int(span.total_seconds()) // 60, 60)
-    return f"{hours} {_('时')} {rest:02d} {_('分')}" if hours else f"{rest} {_('分')}"
 
 
 def badges(_ctx: Ctx, rows: Sequence[Request]) -> Mapping[int, Sequence[Badge]]:
