@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -227,3 +228,14 @@ def test_a_file_in_many_pieces_is_whole_in_the_end(world: World) -> None:
         assert answer.headers["Tus-Resumable"] == "1.0.0"
     world.drain()
     assert outcomes(sending.result()) == [("a.dcm", "stored", "")]
+
+
+def test_of_several_writers_at_one_offset_one_wins_and_the_bytes_are_its(world: World) -> None:
+    pieces = [bytes([n]) * 200_000 for n in range(8)]
+    sending = begin(world, size=400_000)
+    with ThreadPoolExecutor(8) as threads:
+        codes = list(threads.map(lambda piece: sending.patch(0, piece).status_code, pieces))
+    assert sorted(codes) == [204] + [409] * 7
+    part = world.app.house.config.uploads / world.hospital.code / f"{sending.id}.part"
+    assert part.read_bytes() == pieces[codes.index(204)]
+    assert sending.head().headers["Upload-Offset"] == "200000"
