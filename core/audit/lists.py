@@ -71,14 +71,15 @@ def objects(ctx: Ctx, keys: Sequence[RowKey]) -> Mapping[int, object]:
 def page_of(ctx: Ctx, ref: str, numbers: Mapping[str, str]) -> Page | None:
     """The page of ``<owner>:<resource>:<public id>`` that this member may open.
 
-    It is the view named ``show`` whose address ends in the resource; its access mark decides.
+    It is the tenant's view named ``show`` whose address ends in the resource; its access mark decides.
     """
     resource, public_id = ref.split(":")[-2:] if ref.count(":") == 2 else ("", "")
     if fold(public_id) is None:
         return None
     label = numbers.get(public_id) or f"…{public_id[-8:]}"
     for rule in current_app.url_map.iter_rules():
-        if rule.endpoint.endswith(".show") and rule.rule.endswith(f"/<{resource}:id>"):
+        page = rule.rule.startswith("/t/") and rule.endpoint.endswith(".show")
+        if page and rule.rule.endswith(f"/<{resource}:id>"):
             access = access_of(current_app, rule.endpoint)
             if any(ctx.may(code) for code in access.any_of if code.startswith(f"{ctx.side}.")):
                 return Page(label, url_for(rule.endpoint, id=public_id))
