@@ -23,7 +23,8 @@ def send(world: World, *files: tuple[str, bytes]) -> dict[str, Any]:
     answer = world.technician.call("POST", "/uploads", data=data, content_type="multipart/form-data")
     assert answer.status_code == 202, answer.get_json()
     world.drain()
-    return world.technician.call("GET", f"/uploads/{answer.get_json()['id']}").get_json()
+    found: dict[str, Any] = world.technician.call("GET", f"/uploads/{answer.get_json()['id']}").get_json()
+    return found
 
 
 def outcomes(result: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -68,8 +69,7 @@ def test_each_file_of_a_mixed_batch_gets_its_own_outcome_and_the_sum_adds_up(wor
 @pytest.mark.feature("S-028")
 def test_a_dcm_of_exactly_the_limit_is_refused_and_one_byte_less_is_not(world: World) -> None:
     lower_limits(world)
-    pad = lambda size: sample() + b"\x00" * (size - len(sample()))  # noqa: E731
-    result = send(world, ("at.dcm", pad(MB)), ("below.dcm", pad(MB - 1)))
+    result = send(world, ("at.dcm", sample().ljust(MB, b"\0")), ("below.dcm", sample().ljust(MB - 1, b"\0")))
     found = {n: (o, r) for n, o, r in outcomes(result)}
     assert found["at.dcm"] == ("refused", "dcm_too_big")
     assert found["below.dcm"][1] != "dcm_too_big"
