@@ -13,6 +13,7 @@ from core import clock
 from core.access import grants
 from core.access.models import StudyAccess
 from core.studies.models import Study
+from core.tenancy.models import Membership
 from core.tenancy.sessions import all_tenants
 from plugin_sdk.errors import NotFound
 from plugin_sdk.types import Opening
@@ -59,14 +60,17 @@ def open_images(ctx: TenantCtx, study_ids: Sequence[int]) -> Opening:
     )
 
 
-def scope_of(access_id: str, *, principals: frozenset[str]) -> Scope:
+def scope_of(access_id: str, *, principals: frozenset[str], account_id: int) -> Scope:
     """What an opening shows now: its studies as far as its grants still live.
 
+    :param account_id: who asks; an opening ends with the membership it was made under
     :raise NotFound: another's opening, an expired one, or nothing left of it
     """
     with all_tenants() as db:
         row = db.get(StudyAccess, access_id)
         if row is None or row.principal not in principals or row.expires_at <= clock.now():
+            raise NotFound
+        if db.scalar(_membership(row.tenant_id, account_id)) is None:
             raise NotFound
         ids = set(row.study_ids)
         if row.grant_ids:
@@ -77,3 +81,9 @@ def scope_of(access_id: str, *, principals: frozenset[str]) -> Scope:
         if not ids:
             raise NotFound
         return Scope(owner_tenant=row.owner_tenant, study_ids=frozenset(ids), hidden=not row.grant_ids)
+
+
+def _membership(tenant_id: int, account_id: int) -> sa.Select[tuple[int]]:
+    return sa.select(Membership.id).where(
+        Membership.tenant_id == tenant_id, Membership.account_id == account_id, Membership.left_at.is_(None)
+    )

@@ -29,7 +29,7 @@ def scope_now(access: str | None) -> Scope:
     :raise Forbidden: a member without the right to see studies
     """
     if access is not None:
-        return scope_of(access, principals=frozenset({g.principal.name}))
+        return scope_of(access, principals=frozenset({g.principal.name}), account_id=g.principal.account.id)
     ctx = g.ctx
     if ctx.side != "hospital":
         raise NotFound

@@ -1,0 +1,78 @@
+"""A valid request for every unsafe route, by hand: who is refused must be refused for what they are, not for the body."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tests.conftest import World
+from tests.contract.stage import png
+
+Ids = Mapping[str, str]
+
+
+def request_of(endpoint: str, word: str, ids: Ids, world: World) -> dict[str, Any]:
+    """Arguments of the test client; ``ids`` may carry ``version``, ``sha256``, ``second`` and ``second_request``."""
+    make = MADE.get(f"{endpoint}:{word}") or MADE.get(endpoint)
+    return make(ids, world) if make else {}
+
+
+def _terms(world: World) -> dict[str, Any]:
+    return {"group": world.group.code, "parts": [{"name": "胸部", "count": 1}]}
+
+
+def _event(**more: Any) -> Callable[[Ids, World], dict[str, Any]]:
+    def made(ids: Ids, world: World) -> dict[str, Any]:
+        return {"json": {"version": int(ids.get("version", 1)), **more}}
+
+    return made
+
+
+def _form(**more: Any) -> Callable[[Ids, World], dict[str, Any]]:
+    def made(ids: Ids, world: World) -> dict[str, Any]:
+        return {"data": {"version": ids.get("version", "1"), "sha256": ids.get("sha256", ""), **more}}
+
+    return made
+
+
+def _confirm(ids: Ids, world: World) -> dict[str, Any]:
+    item = {"id": ids["request"], "version": int(ids.get("version", 1)), "sha256": ids.get("sha256", "")}
+    other = {"id": ids.get("second_request", ids["request"]), "version": item["version"], "sha256": ids.get("second_sha256", "")}
+    return {"json": {"items": [item, other]}}
+
+
+WORDS = {"findings": "双肺纹理清晰。", "impression": "未见异常。", "positive": False}
+REASON = {"reason": "请补充测量"}
+MADE: Mapping[str, Callable[[Ids, World], dict[str, Any]]] = {
+    "consultation_api.make": lambda ids, w: {"json": {"study_id": ids["study"], **_terms(w)}},
+    "consultation_api.batch": lambda ids, w: {"json": {"study_ids": [ids["study"], ids.get("second", ids["study"])], **_terms(w)}},
+    "consultation_api.confirm_many": _confirm,
+    "consultation_api.act": _event(),
+    "consultation_api.act:withdraw": _event(**REASON),
+    "consultation_api.act:return": _event(**REASON),
+    "consultation_api.act:assign": lambda ids, w: {"json": {"version": int(ids.get("version", 1)), "reader": w.reader.account.public_id}},
+    "consultation_api.act:send_to_review": _event(**WORDS),
+    "consultation_api.act:submit": _event(**WORDS),
+    "consultation_api.act:reject": _event(**REASON),
+    "consultation_api.act:return_report": _event(**REASON),
+    "consultation_api.act:confirm": lambda ids, w: {"json": {"version": int(ids.get("version", 1)), "sha256": ids.get("sha256", "")}},
+    "consultation_api.act:adjust": _event(**REASON),
+    "consultation_api.act:delete_report": _event(**REASON),
+    "consultation_api.save_draft": lambda ids, w: {"json": {"rev": 0, **WORDS}},
+    "consultation_api.capture": lambda ids, w: {"data": {"file": (png(), "a.png")}},
+    "uploads_api.multipart": lambda ids, w: {"data": {"file": (io.BytesIO(b"no image"), "a.dcm")}},
+    "uploads_api.create": lambda ids, w: {"headers": {"Upload-Length": "10", "Upload-Metadata": "filename YS5kY20="}},
+    "uploads_api.send": lambda ids, w: {"headers": {"Upload-Offset": "0"}, "data": b"12345", "content_type": "application/offset+octet-stream"},
+    "requests.act": _form(**REASON),
+    "diagnosis.act": _form(**REASON),
+    "diagnosis.accept": _form(),
+    "requests.confirm_many": lambda ids, w: {"data": {"row": [ids["request"], ids.get("second_request", ids["request"])]}},
+    "start.submit": lambda ids, w: {"data": {"group": w.group.code, "part": "胸部", "count-胸部": "1"}},
+    "studies.columns": lambda ids, w: {"data": {"col": ["name"]}},
+    "account.change_me": lambda ids, w: {"data": {"name": "换个名字"}},
+    "account.change_password": lambda ids, w: {"data": {"current": "not mine", "password": "Secret2027$", "again": "Secret2027$"}},
+    "account.set_landing": lambda ids, w: {"data": {"tenant": ""}},
+    "account.enter": lambda ids, w: {"data": {"phone": "13900000000", "password": "wrong"}},
+    "account.language": lambda ids, w: {"data": {"language": "en"}},
+}
