@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -75,6 +76,7 @@ STEPS: Sequence[tuple[object, Sequence[Event]]] = (
     (_l("审核"), (Event.APPROVE, Event.SUBMIT)),
     (_l("医院确认"), (Event.CONFIRM,)),
 )
+DIAGNOSIS = 2
 WAITING: Mapping[State, object] = {
     State.SUBMITTED: _l("等待接单"), State.ACCEPTED: _l("已接单"), State.DIAGNOSING: _l("诊断中"),
     State.REVIEW_REJECTED: _l("修改中"), State.PENDING_REVIEW: _l("等待审核"), State.REVIEWING: _l("审核中"),
@@ -163,8 +165,9 @@ def steps(ctx: Ctx, row: Request, history: Sequence[Entry]) -> list[Step]:
             entry = history[-1]
             made.append(Step(title, f"{_signed(ctx, entry)} {TITLES.get(entry.event, '')}", "returned"))
         else:
-            holder = row.claim_name or (row.reader_name if n == 2 else "")
-            made.append(Step(title, f"{holder} {WAITING.get(row.state, '')}".strip(), "now"))
+            holder = row.claim_name or (row.reader_name if n == DIAGNOSIS else "")
+            since = f"{holder} {_minute(ctx, row.moved_at)} " if holder else ""
+            made.append(Step(title, f"{since}{WAITING.get(row.state, '')}", "now"))
     return made
 
 
@@ -181,8 +184,11 @@ def _is_back(ctx: Ctx, row: Request) -> bool:
 def _signed(ctx: Ctx, entry: Entry | None, name: str = "") -> str:
     if entry is None:
         return name
-    minute = entry.at.astimezone(ZoneInfo(ctx.tenant.zone)).strftime("%m-%d %H:%M")
-    return f"{name or entry.by_name or _('系统')} {minute}"
+    return f"{name or entry.by_name or _('系统')} {_minute(ctx, entry.at)}"
+
+
+def _minute(ctx: Ctx, at: datetime) -> str:
+    return at.astimezone(ZoneInfo(ctx.tenant.zone)).strftime("%m-%d %H:%M")
 
 
 def must(ctx: Ctx, event: Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -56,6 +57,25 @@ def test_a_version_that_is_no_number_changes_nothing(world: World, make_study: C
     assert reader.post(f"/diagnosis/{request['id']}/accept?version=one").status_code == 422
     assert reader.post(f"/diagnosis/{request['id']}/accept").status_code == 422
     assert world.reader.call("GET", f"/requests/{request['id']}").get_json()["state"] == "SUBMITTED"
+
+
+@pytest.mark.feature("S-177")
+def test_a_state_in_hand_says_who_has_it_and_since_when(world: World, make_study: Callable[..., Study]) -> None:
+    request, reader = ask(world, make_study(world)), Desk(world.reader)
+
+    def at_hand(n: int) -> str:
+        return stages(reader.page(f"/diagnosis/{request['id']}"))[n][1]
+
+    assert at_hand(1) == "接单 等待接单"
+    step(world.reader, request, "accept")
+    assert re.fullmatch(r"诊断 reader \d\d-\d\d \d\d:\d\d 已接单", at_hand(2))
+    step(world.reader, request, "open")
+    assert re.fullmatch(r"诊断 reader \d\d-\d\d \d\d:\d\d 诊断中", at_hand(2))
+    step(world.reader, request, "send_to_review", **WORDS)
+    assert at_hand(3) == "审核 等待审核"
+    step(world.reviewer, request, "start_review")
+    assert re.fullmatch(r"审核 reviewer \d\d-\d\d \d\d:\d\d 审核中", at_hand(3))
+    assert re.search(r" reviewer \d{4}-\d\d-\d\d \d\d:\d\d \d{4}-", row_of(reader.page("/diagnosis"), request["id"]))
 
 
 @pytest.mark.feature("S-197")
