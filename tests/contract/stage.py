@@ -28,8 +28,8 @@ from plugin_sdk.db import metadata
 from tests import conftest
 from tests.conftest import Member, World, csrf, make_member
 
-MARK = "哨兵丙丁"
-"""Stands in every text of the other world; no answer made for ours may hold it."""
+MARK = "Kanarienvogel7"
+"""Stands in every text of the other world; no answer made for ours may hold it. Plain letters, or JSON would hide it."""
 UNKNOWN = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ"
 SIDES = ("hospital", "group")
 WALK = ("SUBMITTED", "ACCEPTED", "DIAGNOSING", "PENDING_REVIEW", "REVIEWING", "APPROVED", "CONFIRMED")
