@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, cast
+from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
 
@@ -36,7 +36,7 @@ class TeleradFlask(Flask):
     def dispatch_request(self) -> Response:
         if idempotency.wanted() and (stored := idempotency.replay()) is not None:
             return stored
-        response = cast(Response, self.make_response(super().dispatch_request()))
+        response = self.make_response(super().dispatch_request())
         if (ctx := g.get("ctx")) is not None and ctx.write:
             if response.status_code < 400:
                 if idempotency.wanted():

@@ -83,7 +83,7 @@ def scope_of(access_id: str, *, principals: frozenset[str], account_id: int) -> 
         return Scope(owner_tenant=row.owner_tenant, study_ids=frozenset(ids), hidden=not row.grant_ids)
 
 
-def _membership(tenant_id: int, account_id: int) -> sa.Select[tuple[int]]:
+def _membership(tenant_id: int, account_id: int) -> sa.Select[int]:
     return sa.select(Membership.id).where(
         Membership.tenant_id == tenant_id, Membership.account_id == account_id, Membership.left_at.is_(None)
     )

@@ -140,6 +140,8 @@ class TenantCtx:
                     raise PluginUnavailable(plugin=owner)
                 factory = self.app.resolve(plugins.house.by_owner[owner].capabilities[name])
                 return factory(self)  # type: ignore[no-any-return]
+        if unread := self.enabled & plugins.broken.keys() - plugins.found.keys():
+            raise PluginUnavailable(plugin=min(unread))  # what it provides is unknown: nobody knows that nobody does
         return None
 
     def at(self, link_id: int) -> TenantCtx:

@@ -17,6 +17,7 @@ from plugin_sdk.errors import PluginUnavailable
 from plugin_sdk.types import Ctx, Hold, IngestItem, Problem, StudyAction
 
 log = logging.getLogger(__name__)
+UNCHECKED = Finding(level="note", code="check-unavailable", text="检查不可用")
 
 
 class HookFailed(PluginUnavailable):
@@ -31,15 +32,13 @@ class Hooks:
     enabled: frozenset[str]
 
     def tenant_enabled(self, ctx: Ctx, plugin: str) -> None:
-        for impl in self._impls("tenant_enabled"):
-            if impl.plugin_name == plugin:
-                self._call(impl, "tenant_enabled", ctx=ctx)
+        for impl in self._of("tenant_enabled", plugin):
+            self._call(impl, "tenant_enabled", ctx=ctx)
 
     def check_disable(self, ctx: Ctx, plugin: str) -> list[Problem]:
         found: list[Problem] = []
-        for impl in self._impls("check_disable"):
-            if impl.plugin_name == plugin:
-                found += self._call(impl, "check_disable", ctx=ctx) or []
+        for impl in self._of("check_disable", plugin):
+            found += self._call(impl, "check_disable", ctx=ctx) or []
         return found
 
     def check_study(self, ctx: Ctx, action: StudyAction) -> Mapping[int, list[Problem]]:
@@ -68,21 +67,28 @@ class Hooks:
         return [p for answer in self._raising("check_transition", ctx=ctx, change=change) for p in answer]
 
     def check_report(self, ctx: Ctx, draft: Draft) -> list[Finding]:
-        found: list[Finding] = []
+        found = [UNCHECKED for _ in self._broken()]
         for impl in self._impls("check_report"):
             try:
                 found += cast(list[Finding], impl.function(*[{"ctx": ctx, "draft": draft}[a] for a in impl.argnames]) or [])
             except Exception:  # foreign code, isolated as declared
                 log.exception("hook failed", extra={"plugin": impl.plugin_name, "hook": "check_report"})
-                found.append(Finding(level="note", code="check-unavailable", text="检查不可用"))
+                found.append(UNCHECKED)
         return found
 
     def price(self, ctx: Ctx, quote: Quote, provider: str) -> list[Charge]:
-        return [c for impl in self._impls("price") if impl.plugin_name == provider
-                for c in self._call(impl, "price", ctx=ctx, quote=quote) or []]
+        return [
+            c for impl in self._of("price", provider) for c in self._call(impl, "price", ctx=ctx, quote=quote) or []
+        ]
 
     def _broken(self) -> frozenset[str]:
         return self.enabled & frozenset(self.plugins.broken)
+
+    def _of(self, name: str, plugin: str) -> list[pluggy.HookImpl]:
+        """What one plugin implements. :raise PluginUnavailable: it did not start: never the same as having nothing to say"""
+        if plugin in self._broken():
+            raise PluginUnavailable(plugin=plugin)
+        return [impl for impl in self._impls(name) if impl.plugin_name == plugin]
 
     def _raising(self, name: str, **values: Any) -> Iterator[Any]:
         if broken := self._broken():

@@ -25,7 +25,7 @@ def studies(ctx: Any) -> sa.Select[Any]:
 
 def by_public_id(ctx: TenantCtx, public_id: str) -> Study:
     """:raise NotFound: no such study of this tenant"""
-    row = ctx.db.scalars(studies(ctx).where(Study.public_id == public_id)).one_or_none()
+    row: Study | None = ctx.db.scalars(studies(ctx).where(Study.public_id == public_id)).one_or_none()
     if row is None:
         raise NotFound
     return row
