@@ -49,6 +49,7 @@ class ReportJob:
     :param images: PNG or JPEG bytes with their captions, in order
     :param link_url: what the QR code leads to; empty prints none
     :param link_until: end of the link's validity, ``None`` = permanent
+    :param link_login: the link is a page of members, not the patient's e-film
     :param amended_from: version that this one amends
     :param zone: IANA name of the hospital's time zone
     """
@@ -62,6 +63,7 @@ class ReportJob:
     images: Sequence[tuple[bytes, str]] = ()
     link_url: str = ""
     link_until: datetime | None = None
+    link_login: bool = False
     template_ref: str = ""
     amended_from: int | None = None
     written_at: datetime | None = None

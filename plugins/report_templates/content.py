@@ -61,6 +61,7 @@ class Content:
     times: Sequence[tuple[str, str]]
     logo: bytes | None
     qr: bytes | None
+    link_title: str
     validity: str
     running: str
     disclaimer: str
@@ -96,7 +97,8 @@ def compose(job: ReportJob, layout: Layout) -> Content:
         times=list(_times(job)) if layout.show_times else [],
         logo=job.logo if layout.show_logo else None,
         qr=qr.png(job.link_url) if layout.show_qr and job.link_url else None,
-        validity=f"至 {_local(job, job.link_until)[:10]}" if job.link_until else "永久有效",
+        link_title="查看报告" if job.link_login else "电子胶片",
+        validity="登录后查看" if job.link_login else _until(job),
         running=" · ".join(_running(job)),
         disclaimer=job.footer or DISCLAIMER,
         identity=_identity(job, layout),
@@ -154,6 +156,10 @@ def _identity(job: ReportJob, layout: Layout) -> str:
     check = " ".join(digest[at : at + 4] for at in range(0, len(digest), 4)) or "-"
     parts = (f"申请 {job.request.public_id}", f"第 {job.report.n} 版", f"校验值 {check}", f"模板 {layout.name}")
     return " · ".join(parts)
+
+
+def _until(job: ReportJob) -> str:
+    return f"至 {_local(job, job.link_until)[:10]}" if job.link_until else "永久有效"
 
 
 def _local(job: ReportJob, at: datetime) -> str:

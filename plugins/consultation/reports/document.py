@@ -58,6 +58,7 @@ def job_of(ctx: Ctx, row: Request, version: ReportVersion) -> ReportJob:
         signatures=_signatures(ctx, version, view),
         images=[(picture_bytes(ctx, row, p.id), p.caption) for p in pictures],
         link_url=ctx.address(f"/t/{hospital.tenant.code}/requests/{row.public_id}"),
+        link_login=True,
         amended_from=amended[-1].n if amended and row.adjusted_at is not None else None,
         written_at=version.written_at,
         footer=ctx.settings(Connection, scope_id=row.link_id).report_footer,
@@ -127,7 +128,7 @@ def keep(ctx: Ctx, row: Request, data: bytes, *, state: str) -> Document:
     if document is None:
         document = Document(
             hospital_id=row.hospital_id, group_id=row.group_id, link_id=row.link_id, request_id=row.id,
-            version_n=row.sealed_version or 0, state=state, made_at=ctx.now(),
+            version_n=row.sealed_version or 0, state="preview", made_at=ctx.now(),
         )
         ctx.db.add(document)
     if not document.file_id or document.version_n != row.sealed_version:

@@ -111,3 +111,17 @@ def test_deleting_the_report_of_a_confirmed_request_opens_it_again(
     assert step(world.doctor, request, "delete_report")["state"] == "APPROVED"
     assert world.doctor.call("GET", f"/studies/{study.public_id}").get_json()["status"] == "requested"
     assert step(world.doctor, request, "confirm", sha256=sha256)["state"] == "CONFIRMED"
+
+
+@pytest.mark.feature("S-091")
+def test_saving_the_report_keeps_its_time_and_its_bytes(world: World, make_study: Callable[..., Study]) -> None:
+    request = approved(world, make_study(world))
+    sha256 = world.doctor.call("GET", f"/requests/{request['id']}").get_json()["report"]["sha256"]
+    step(world.doctor, request, "confirm", sha256=sha256)
+    client, url = world.doctor.browser(), f"/t/{world.hospital.code}/requests/{request['id']}/report"
+    token = client.get(url).get_data(as_text=True).split('name="csrf_token" value="')[1].split('"')[0]
+    assert client.post(f"{url}/save", data={"csrf_token": token}).status_code == 303
+    text = client.get(url).get_data(as_text=True)
+    assert "已保存 20" in text and "已保存 -" not in text
+    first, second = (world.doctor.call("GET", f"/requests/{request['id']}/report.pdf").data for _ in range(2))
+    assert first == second

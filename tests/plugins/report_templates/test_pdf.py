@@ -272,3 +272,9 @@ def test_stretched_images_share_the_width_of_their_row(make_job, make_picture, r
 def test_a_layout_refuses_what_cannot_be_printed(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Layout(**wrong)
+
+
+def test_a_link_for_members_does_not_call_itself_an_e_film(make_job, read_pdf):
+    text = read_pdf(render(make_job(link_login=True))).text()
+    assert "查看报告" in text and "登录后查看" in text
+    assert "电子胶片" not in text and "永久有效" not in text
