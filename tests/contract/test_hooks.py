@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +24,8 @@ from plugin_sdk.api import HOOKS, Plugin, Registry, hookimpl
 from plugin_sdk.capabilities import Billing
 from plugin_sdk.consultation import Change, Charge, Draft, Event, Finding, Quote, State
 from plugin_sdk.errors import PluginUnavailable
-from plugin_sdk.types import Ctx, Hold, IngestItem, Problem, StudyAction
+from plugin_sdk.lists import Column
+from plugin_sdk.types import Badge, Ctx, Hold, IngestItem, Problem, RowKey, StudyAction
 from plugin_sdk.web import requires
 from tests.conftest import World
 
@@ -381,6 +381,14 @@ def note(ctx: Ctx, **_: Any) -> None:
     ran.append(ctx.tenant.code)
 
 
+def numbers(ctx: Ctx, keys: Sequence[RowKey]) -> Mapping[int, object]:
+    return {k.id: f"planted-cell-{k.study_id == k.id}" for k in keys}
+
+
+def marks(ctx: Ctx, keys: Sequence[RowKey]) -> Mapping[int, Sequence[Badge]]:
+    return {k.id: [Badge(key="door.mark", label="planted-badge", tone="wait")] for k in keys}
+
+
 class Door(Plugin):
     name = "door"
 
@@ -389,6 +397,8 @@ class Door(Plugin):
         reg.blueprint(f"{__name__}:door", scope="api")
         reg.menu("hospital", "door", "planted-menu", "planted_door.open_door", "hospital.door.use")
         reg.job("door.note", f"{__name__}:note")
+        reg.column("studies", Column(key="door.number", label="planted-column", load=numbers))
+        reg.badges("studies", "door.mark", f"{__name__}:marks")
 
 
 @pytest.fixture
@@ -439,6 +449,20 @@ def test_a_switch_works_at_once_for_routes_menus_and_waiting_jobs(
     assert seen() == (200, True, [world.hospital.code])
     set_plugin(app, world.hospital, "door", None)
     assert seen() == (404, False, [world.hospital.code])
+
+
+def test_a_plugin_adds_columns_and_badges_to_a_list_only_where_it_is_on(
+    other: Callable[..., TeleradFlask], world: World, make_study: Callable[..., Any]
+) -> None:
+    app, study = other(Door), make_study(world)
+
+    def seen() -> list[bool]:
+        text = get(app, world, f"/t/{{}}/studies?at={study.public_id}").get_data(as_text=True)
+        return [word in text for word in ("planted-column", "planted-cell-True", "planted-badge")]
+
+    assert seen() == [False, False, False]
+    set_plugin(app, world.hospital, "door", "on")
+    assert seen() == [True, True, True]
 
 
 def test_pages_of_a_plugin_that_is_off_leave_no_menu_action_or_count(app: TeleradFlask, world: World) -> None:
