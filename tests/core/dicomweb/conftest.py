@@ -1,4 +1,4 @@
-"""A house with hospitals, members and images, behind a real server on loopback."""
+"""Hospitals, members and images of the shared application, behind a real server on loopback."""
 
 from __future__ import annotations
 
@@ -19,18 +19,14 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import FileDataset
 from werkzeug.serving import make_server
 
-from core import clock, config, declarations
+from core.accounts import actions as accounts
 from core.accounts.login import make_token
-from core.accounts.models import Account, Credential
-from core.app import TeleradFlask, create_app
+from core.app import TeleradFlask
+from core.intake import ingest
 from core.intake.child import Parser
-from core.intake.prepare import Ready, prepare
-from core.intake.store import Transaction
-from core.tenancy import permissions
-from core.tenancy.models import Membership, Role, Tenant
+from core.tenancy import actions as tenancy
+from core.tenancy.models import Role, Tenant
 from core.tenancy.sessions import all_tenants
-from plugin_sdk import runtime
-from plugin_sdk.db import db
 
 numbers = count(1)
 
@@ -42,29 +38,19 @@ class Member:
     token: str
 
 
-@pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeleradFlask]:
-    """The application with core's own parts that serve images, on an empty database."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(runtime, "_host", None)
-    declared = declarations.core()
-    declared.blueprints[:] = [b for b in declared.blueprints if b.dotted.startswith("core.dicomweb.")]
-    patch.setattr(declarations, "core", lambda: declared)
-    app = create_app(config.load({}, data=tmp_path_factory.mktemp("house"), testing=True, plugins="none"))
+@pytest.fixture(autouse=True)
+def _context(app: TeleradFlask) -> Iterator[None]:
+    """Tests look into the database; what they ask over HTTP runs in the server's own contexts."""
     with app.app_context():
-        db.create_all()
-        yield app
-    patch.undo()
+        yield
 
 
 @pytest.fixture(scope="session")
 def make_tenant(app: TeleradFlask) -> Callable[..., Tenant]:
     def make(kind: str = "hospital") -> Tenant:
-        code = f"T{next(numbers):03d}"
-        with all_tenants(write=True) as session:
-            row = Tenant(code=code, kind=kind, number=code, name=code, created_at=clock.now())
-            session.add(row)
-        return row
+        code = f"W{next(numbers):04d}"
+        with app.app_context(), all_tenants(write=True) as session:
+            return tenancy.create(session, app.house, code=code, kind=kind, name=code)
 
     return make
 
@@ -74,16 +60,17 @@ def make_member(app: TeleradFlask) -> Callable[..., Member]:
     """A member with a token. Role ``none`` holds no right at all."""
 
     def make(tenant: Tenant, role: str = "admin") -> Member:
-        held = permissions.of_role(app.house.plugins.house.permissions, tenant.kind, role) if role != "none" else []
-        with all_tenants(write=True) as session:
-            number = next(numbers)
-            account = Account(phone=f"139{number:08d}", name=f"M{number}", created_at=clock.now())
-            place = Role(tenant_id=tenant.id, code=f"r{number}", name=role, permissions=held)
-            session.add_all([account, place])
-            session.flush()
-            session.add(Credential(account_id=account.id, password_hash="-", changed_at=clock.now()))
-            session.add(Membership(tenant_id=tenant.id, account_id=account.id, role_id=place.id, joined_at=clock.now()))
-        return Member(account.id, tenant, make_token(account.id, tenant.id, days=1))
+        number = next(numbers)
+        with app.app_context():
+            with all_tenants(write=True) as session:
+                account = accounts.create(
+                    session, phone=f"138{number:08d}", name=f"M{number}", password="Secret2026$", must_change=False
+                )
+                if role == "none":
+                    session.add(Role(tenant_id=tenant.id, code="none", name="none", permissions=[]))
+                    session.flush()
+                tenancy.join(session, tenant=tenant, account_id=account.id, role=role)
+            return Member(account.id, tenant, make_token(account.id, tenant.id, days=1))
 
     return make
 
@@ -105,12 +92,8 @@ def ingested(app: TeleradFlask, parser: Parser, tmp_path_factory: pytest.TempPat
             if isinstance(image, FileDataset):
                 path = folder / f"{next(numbers)}.dcm"
                 image.save_as(path)
-            with app.house.system_ctx(tenant.id) as ctx:
-                ready = prepare(ctx, Path(path), name="x.dcm", source_id=None, parser=parser)
-                assert isinstance(ready, Ready), ready
-                transaction = Transaction(ctx)
-                outcome = transaction.add(ready)
-                transaction.finish()
+            with app.app_context(), app.house.system_ctx(tenant.id, write=False) as ctx:
+                outcome = ingest.ingest_file(ctx, Path(path), name="x.dcm", source_id=None, parser=parser)
             assert (outcome.outcome, outcome.reason) == ("stored", ""), outcome
 
     return let_in

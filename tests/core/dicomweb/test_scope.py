@@ -6,6 +6,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+import requests
 import sqlalchemy as sa
 
 from core import clock
@@ -119,9 +120,9 @@ def test_a_member_without_the_right_is_403_whatever_the_study(world, ask, path):
     assert (answer.status_code, answer.json()["permission"]) == (403, "hospital.study.view")
 
 
-def test_nobody_is_401_and_a_group_has_no_studies(world, ask, app):
-    assert app.test_client().get(f"/t/{world.a.code}/dicom-web/studies").status_code == 401
-    assert app.test_client().get("/g/00000000000000000000000000/dicom-web/studies").status_code == 401
+def test_nobody_is_401_and_a_group_has_no_studies(world, ask, server):
+    for root in (f"/t/{world.a.code}", "/g/00000000000000000000000000"):
+        assert requests.get(f"{server}{root}/dicom-web/studies", timeout=10).status_code == 401
     assert ask(world.reader, "/studies").status_code == 404
 
 
