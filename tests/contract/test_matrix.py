@@ -155,7 +155,7 @@ def test_an_opening_ends_for_a_member_who_left(staged: Stage) -> None:
 
 OPEN_BODIES = {
     "uploads_api.multipart": "files", "uploads_api.create": "headers", "uploads_api.send": "bytes",
-    "uploads_api.abandon": "nothing", "consultation_api.capture": "one file",
+    "uploads_api.abandon": "nothing", "uploads_api.finish": "nothing", "consultation_api.capture": "one file",
     "consultation_api.images": "nothing", "studies_api.images": "nothing", "studies_api.lock": "nothing",
     "studies_api.unlock": "nothing", "studies_api.delete": "nothing",
 }
