@@ -17,6 +17,7 @@ from core.intake.models import Upload, UploadFile
 from core.intake.settings import Intake
 from plugin_sdk.errors import Conflict, DomainError, Invalid, NotFound, TooLarge, Unsupported
 from plugin_sdk.i18n import lazy as _l
+from plugin_sdk.ids import fold
 from plugin_sdk.web import body_limit, passive, requires
 
 bp = Blueprint("uploads_api", __name__)
@@ -43,7 +44,12 @@ class OffsetMismatch(Conflict):
 @requires(UPLOAD)
 @body_limit(MOST_REQUEST)
 def multipart() -> ResponseReturnValue:
-    """Take files in one request; what is too big or of the wrong kind is a refused line, not an error."""
+    """Take files in one request, or with a JSON body begin a batch that files are sent to by tus.
+
+    What is too big or of the wrong kind is a refused line, not an error.
+    """
+    if request.mimetype == "application/json":
+        return _state(receive.new_upload(g.ctx))
     limits = g.ctx.settings(Intake)
     g.ctx.rollback()
     g.ctx.app.blobs.check_room()
@@ -66,6 +72,21 @@ def multipart() -> ResponseReturnValue:
             receive.refuse(row, reason)
             path.unlink(missing_ok=True)
     receive.start(g.ctx, upload)
+    return _state(upload)
+
+
+@bp.post("/uploads/<upload:id>/finish")
+@requires(UPLOAD)
+def finish(id: str) -> ResponseReturnValue:
+    """Say that a batch is all there; a file that is not whole is taken out. Only who began it may."""
+    upload = queries.held_by_writer(g.ctx, id)
+    if upload.created_by != g.ctx.user.id:
+        raise NotFound
+    receive.finish(g.ctx, upload)
+    return _state(upload)
+
+
+def _state(upload: Upload) -> ResponseReturnValue:
     return jsonify({"id": upload.public_id, "state": upload.state}), 202
 
 
@@ -78,17 +99,20 @@ def show(id: str) -> ResponseReturnValue:
     answer: dict[str, Any] = {"id": upload.public_id, "state": upload.state, "counts": queries.counts(g.ctx, upload.id)}
     if request.args.get("files") != "0":
         limits = g.ctx.settings(Intake)
-        answer["files"] = [_file(row, study, limits) for row, study in queries.files_of(g.ctx, upload.id)]
+        answer["files"] = [_file(line, limits) for line in queries.files_of(g.ctx, upload.id)]
     return jsonify(answer)
 
 
-def _file(row: UploadFile, study: str | None, limits: Intake) -> dict[str, Any]:
+def _file(line: queries.Line, limits: Intake) -> dict[str, Any]:
+    row = line.row
     return {
+        "id": row.public_id,
+        "parent": line.parent,
         "name": row.name,
         "outcome": row.outcome,
         "reason": row.reason,
         "text": outcomes.sentence(row.outcome, row.reason, row.detail, limits) if row.outcome else "",
-        "study_id": study,
+        "study_id": line.study,
     }
 
 
@@ -119,23 +143,35 @@ def options() -> ResponseReturnValue:
 @bp.post("/uploads/tus")
 @requires(UPLOAD)
 def create() -> ResponseReturnValue:
-    """Announce a file; each is an upload of its own, processed when its last byte is there."""
+    """Announce a file: one of a batch, or an upload of its own that is processed when its last byte is there."""
     try:
         length = int(request.headers["Upload-Length"])
     except (KeyError, ValueError) as error:
         raise Invalid(errors=[{"field": "Upload-Length", "message": "whole number"}]) from error
     if length < 0:
         raise Invalid(errors=[{"field": "Upload-Length", "message": "whole number"}])
-    name = _metadata(request.headers.get("Upload-Metadata", "")).get("filename", "")
+    said = _metadata(request.headers.get("Upload-Metadata", ""))
+    name, batch = said.get("filename", ""), said.get("batch", "")
     receive.check_announced(g.ctx, name, length)
     g.ctx.app.blobs.check_room()
-    upload = receive.new_upload(g.ctx)
-    path = receive.begin_part(g.ctx, upload.public_id)
+    upload = _batch(batch) if batch else receive.new_upload(g.ctx)
+    path = receive.begin_part(g.ctx, "" if batch else upload.public_id)
     row = receive.add_file(g.ctx, upload, name=name, path=path, size=length, sent=0)
     if length == 0:
         receive.refuse(row, "empty")
-        receive.start(g.ctx, upload)
-    return Response(status=201, headers={"Location": url_for(".head", id=upload.public_id)})
+        if not batch:
+            receive.start(g.ctx, upload)
+    return Response(status=201, headers={"Location": url_for(".head", id=row.public_id if batch else upload.public_id)})
+
+
+def _batch(typed: str) -> Upload:
+    """:raise NotFound: no batch of this person; :raise OffsetMismatch: it is finished"""
+    upload = queries.held_by_writer(g.ctx, fold(typed) or "")
+    if upload.created_by != g.ctx.user.id:
+        raise NotFound
+    if upload.state != "receiving":
+        raise OffsetMismatch
+    return upload
 
 
 @bp.route("/uploads/tus/<upload:id>", methods=["HEAD", "GET"])
@@ -166,7 +202,7 @@ def send(id: str) -> ResponseReturnValue:
             receive.put(part, data, offset)
             upload, row = _mine(id)
             row.sent = offset + len(data)
-            if row.sent == row.size:
+            if row.sent == row.size and id == upload.public_id:
                 receive.start(g.ctx, upload)
             g.ctx.commit()
     except FileNotFoundError as error:
@@ -177,15 +213,17 @@ def send(id: str) -> ResponseReturnValue:
 @bp.delete("/uploads/tus/<upload:id>")
 @requires(UPLOAD)
 def abandon(id: str) -> ResponseReturnValue:
-    """Take back a file that is not complete."""
+    """Take back a file that is not complete, or any file of a batch that is not finished."""
     upload, row = _mine(id)
     if upload.state != "receiving":
         raise OffsetMismatch
-    path = g.ctx.app.config.uploads / row.path
-    g.ctx.after_commit(lambda: path.unlink(missing_ok=True))
+    if row.path:
+        path = g.ctx.app.config.uploads / row.path
+        g.ctx.after_commit(lambda: path.unlink(missing_ok=True))
     g.ctx.db.delete(row)
     g.ctx.db.flush()
-    g.ctx.db.delete(upload)
+    if id == upload.public_id:
+        g.ctx.db.delete(upload)
     return Response(status=204)
 
 
@@ -195,7 +233,7 @@ def _next(id: str) -> tuple[Path, int, int]:
     :raise OffsetMismatch: the request has another offset in mind, or the file is complete
     """
     upload, row = _mine(id)
-    if request.headers.get("Upload-Offset") != str(row.sent) or upload.state != "receiving":
+    if request.headers.get("Upload-Offset") != str(row.sent) or upload.state != "receiving" or row.outcome:
         raise OffsetMismatch
     found = g.ctx.app.config.uploads / row.path, row.sent, row.size - row.sent
     g.ctx.rollback()
@@ -204,10 +242,10 @@ def _next(id: str) -> tuple[Path, int, int]:
 
 def _mine(id: str) -> tuple[Upload, UploadFile]:
     """:raise NotFound: no resumable upload of this person"""
-    upload = queries.by_public_id(g.ctx, id)
+    upload, row = queries.sent_file(g.ctx, id)
     if upload.created_by != g.ctx.user.id:
         raise NotFound
-    return upload, queries.sent_file(g.ctx, upload.id)
+    return upload, row
 
 
 def _metadata(text: str) -> dict[str, str]:

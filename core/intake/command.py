@@ -94,5 +94,5 @@ def _lines(ctx: TenantCtx, upload_id: int, said: int) -> list[tuple[int, dict[st
                 "name": row.name, "outcome": row.outcome, "reason": row.reason, "study_id": study,
                 "text": outcomes.sentence(row.outcome, row.reason, row.detail, limits),
             })
-            for row, study in queries.files_of(reading, upload_id, after=said)
+            for row, study, _ in queries.files_of(reading, upload_id, after=said)
         ]

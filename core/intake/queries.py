@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from core.intake.models import Upload, UploadFile
 from core.intake.outcomes import COUNTED, OPENED
@@ -36,25 +36,56 @@ def by_public_id(ctx: TenantCtx, public_id: str) -> Upload:
     return row
 
 
-def files_of(ctx: TenantCtx, upload_id: int, *, after: int = 0) -> Sequence[tuple[UploadFile, str | None]]:
-    """Files and entries of an upload as sent, each with its study's data ID; opened zips left out."""
+def held_by_writer(ctx: TenantCtx, public_id: str) -> Upload:
+    """An upload whose row stays locked until the commit (PostgreSQL), so that it cannot start meanwhile.
+
+    :raise NotFound: no such upload of this tenant
+    """
+    row = ctx.db.scalars(
+        sa.select(Upload).where(Upload.public_id == public_id).with_for_update(key_share=True)
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    return row
+
+
+class Line(NamedTuple):
+    """A file or an entry of a zip, its study's data ID, and the zip it came in."""
+
+    row: UploadFile
+    study: str | None
+    parent: str | None
+
+
+def files_of(ctx: TenantCtx, upload_id: int, *, after: int = 0) -> Sequence[Line]:
+    """Files and entries of an upload as sent; opened zips left out."""
+    archive = aliased(UploadFile)
     rows = ctx.db.execute(
-        sa.select(UploadFile, Study.public_id)
+        sa.select(UploadFile, Study.public_id, archive.public_id)
         .outerjoin(Study, Study.id == UploadFile.study_id)
+        .outerjoin(archive, archive.id == UploadFile.parent_id)
         .where(UploadFile.upload_id == upload_id, UploadFile.outcome != OPENED, UploadFile.id > after)
         .order_by(UploadFile.id)
     )
-    return [(row, public_id) for row, public_id in rows]
+    return [Line(*row) for row in rows]
 
 
-def sent_file(ctx: TenantCtx, upload_id: int) -> UploadFile:
-    """The one file of a resumable upload. :raise NotFound: it has none or several"""
-    rows = ctx.db.scalars(
-        sa.select(UploadFile).where(UploadFile.upload_id == upload_id, UploadFile.parent_id.is_(None)).limit(2)
+def sent_file(ctx: TenantCtx, public_id: str) -> tuple[Upload, UploadFile]:
+    """A file on its way, by the id in its address: its own if it is one of a batch, else its upload's.
+
+    :raise NotFound: there is none, or the upload has several files
+    """
+    rows = ctx.db.execute(
+        sa.select(Upload, UploadFile)
+        .join(UploadFile, UploadFile.upload_id == Upload.id)
+        .where(sa.or_(Upload.public_id == public_id, UploadFile.public_id == public_id),
+               UploadFile.parent_id.is_(None))
+        .limit(2)
     ).all()
     if len(rows) != 1:
         raise NotFound
-    return rows[0]
+    upload, file = rows[0]
+    return upload, file
 
 
 def counts(ctx: TenantCtx, upload_id: int) -> Mapping[str, int]:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from core import clock
 from core.intake import outcomes
 from core.intake.models import Source, Upload, UploadFile
@@ -153,6 +155,20 @@ def check_announced(ctx: TenantCtx, name: str, size: int) -> str:
         reason = f"{kind}_too_big"
         raise TooLarge(outcomes.sentence("refused", reason, "", limits), reason=reason)
     return kind
+
+
+def finish(ctx: TenantCtx, upload: Upload) -> None:
+    """Let the job begin with the files that are whole; the others are taken out. A second time changes nothing.
+
+    :param upload: locked, see `queries.held_by_writer`
+    """
+    if upload.state == "receiving":
+        ctx.db.execute(
+            sa.delete(UploadFile)
+            .where(UploadFile.upload_id == upload.id, UploadFile.sent < UploadFile.size)
+            .execution_options(synchronize_session=False)
+        )
+        start(ctx, upload)
 
 
 def start(ctx: TenantCtx, upload: Upload) -> None:

@@ -34,9 +34,15 @@ def sweep(house: Application) -> None:
 
 
 def _drop(db: Session) -> None:
-    old = sa.select(Upload.id).where(Upload.state == "receiving", Upload.created_at < clock.now() - KEPT)
-    for model, column in ((UploadFile, UploadFile.upload_id), (Upload, Upload.id)):
-        db.execute(sa.delete(model).where(column.in_(old)).execution_options(synchronize_session=False))
+    """What is whole was acknowledged and goes on; what is not was promised nothing."""
+    old = sa.and_(Upload.state == "receiving", Upload.created_at < clock.now() - KEPT)
+    for statement in (
+        sa.delete(UploadFile)
+        .where(UploadFile.upload_id.in_(sa.select(Upload.id).where(old)), UploadFile.sent < UploadFile.size),
+        sa.update(Upload).where(old, Upload.id.in_(sa.select(UploadFile.upload_id))).values(state="processing"),
+        sa.delete(Upload).where(old),
+    ):
+        db.execute(statement.execution_options(synchronize_session=False))
 
 
 def _start_again(db: Session, house: Application) -> None:

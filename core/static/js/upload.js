@@ -26,19 +26,29 @@
     let number = 0
 
     Alpine.store("upload", {
-      rows: [], paused: false, watching: false, seen: true, config: null, started: 0, sentBefore: 0,
+      rows: [], paused: false, adding: 0, batch: null, watched: [], watching: false, seen: true, config: null, started: 0, sentBefore: 0,
       get busy() { return this.rows.some((row) => !DONE.includes(row.state)) },
       get bytes() { return this.rows.reduce((sum, row) => sum + (row.state === "not_sent" ? 0 : row.size), 0) },
       get sent() { return this.rows.reduce((sum, row) => sum + row.sent, 0) },
 
       async add(files) {
         if (!this.busy) { this.started = Date.now(); this.sentBefore = this.sent }
+        this.adding += 1
         for (const file of files) {
-          this.rows.push({ id: ++number, name: file.name, size: file.size, sent: 0, state: "waiting", note: "", link: "", counts: null, lines: [], upload: null, received: "" })
+          this.rows.push({ id: ++number, name: file.name, size: file.size, sent: 0, state: "waiting", note: "", link: "", counts: null, lines: [], upload: null, batch: null, received: "" })
           const row = this.rows.at(-1), why = await this.refusal(file)
           row.file = () => file
-          if (why) { row.state = "not_sent"; row.note = why } else this.next()
+          if (why) { row.state = "not_sent"; row.note = why } else { this.join(row); this.next() }
         }
+        this.adding -= 1
+        this.settle(this.batch)
+      },
+      // What is added while files are on their way is one upload: its studies are complete when all of it is there.
+      join(row) {
+        if (!window.tus) return
+        this.batch ??= { rows: [], id: null, finished: false }
+        this.batch.rows.push(row)
+        row.batch = this.batch
       },
       async refusal(file) {
         const { dcmBytes, zipBytes, words } = this.config, kind = file.name.toLowerCase().split(".").pop()
@@ -55,16 +65,26 @@
           window.tus ? this.byTus(row) : this.byForm(row)
         }
       },
-      byTus(row) {
+      async begun() {
+        const reply = await send(this.config.multipart, { method: "POST", headers: { "Content-Type": "application/json", Accept: "application/json" }, body: "{}" })
+        if (!reply.ok) throw Object.assign(new Error("refused"), { body: await reply.text() })
+        return (await reply.json()).id
+      },
+      async byTus(row) {
+        const { batch } = row
+        let id
+        row.upload = () => ({ abort() {} })
+        try { id = await (batch.id ??= this.begun()) } catch (error) { batch.id = null; return this.lost(row, error.body) }
+        if (row.state !== "sending") return // cancelled meanwhile
         const upload = new window.tus.Upload(row.file(), {
           endpoint: this.config.endpoint, headers: headers(), chunkSize: this.config.chunk, retryDelays: [0, 1000, 3000, 5000, 10000],
-          metadata: { filename: row.name }, storeFingerprintForResuming: false, // names of files may name patients: nothing is stored
+          metadata: { filename: row.name, batch: id }, storeFingerprintForResuming: false, // names of files may name patients: nothing is stored
           onProgress: (sent) => { row.sent = sent },
-          onSuccess: () => this.follow(row, new URL(upload.url, location.href).pathname.split("/").pop()),
+          onSuccess: () => this.arrived(row, new URL(upload.url, location.href).pathname.split("/").pop()),
           onError: (error) => this.lost(row, error.originalResponse?.getBody()),
         })
         row.upload = () => upload
-        upload.start()
+        if (!this.paused) upload.start()
       },
       byForm(row) {
         const request = new XMLHttpRequest(), form = new FormData()
@@ -73,7 +93,11 @@
         for (const [name, value] of Object.entries(headers())) request.setRequestHeader(name, value)
         request.setRequestHeader("Accept", "application/json")
         request.upload.onprogress = (event) => { row.sent = Math.min(row.size, event.loaded) }
-        request.onload = () => (request.status < 300 ? this.follow(row, JSON.parse(request.responseText).id) : this.lost(row, request.responseText))
+        request.onload = () => {
+          if (request.status >= 300) return this.lost(row, request.responseText)
+          this.arrived(row, "")
+          this.follow({ id: JSON.parse(request.responseText).id, rows: [row], finished: true })
+        }
         request.onerror = () => this.lost(row, "")
         row.upload = () => ({ abort: () => request.abort() })
         request.send(form)
@@ -84,59 +108,96 @@
         row.state = "not_sent"; row.sent = 0
         row.note = this.config.reasons[said.reason] ?? said.detail ?? word("offline")
         this.next()
+        this.settle(row.batch)
       },
       cancel(row) {
         row.upload?.().abort(true)
         row.state = "not_sent"; row.sent = 0; row.note = this.config.words.cancelled
         this.next()
+        this.settle(row.batch)
       },
-      retry(row) { Object.assign(row, { state: "waiting", note: "", sent: 0 }); this.next() },
+      retry(row) {
+        Object.assign(row, { state: "waiting", note: "", sent: 0, received: "" })
+        if (row.batch !== this.batch || !this.batch) this.join(row)
+        this.next()
+      },
       pause() {
         this.paused = !this.paused
-        for (const row of this.rows.filter((each) => each.state === "sending")) this.paused ? row.upload().abort() : row.upload().start?.()
+        for (const row of this.rows.filter((each) => each.state === "sending")) this.paused ? row.upload?.().abort() : row.upload?.().start?.()
         this.next()
       },
 
-      // Received is not stored: ask until every file has its outcome. A folder of hundreds asks a few at a time.
-      follow(row, id) {
-        Object.assign(row, { state: "processing", sent: row.size, received: id })
+      arrived(row, received) {
+        Object.assign(row, { state: "processing", sent: row.size, received })
         this.next()
+        this.settle(row.batch)
+      },
+      settle(batch) {
+        if (!batch || batch !== this.batch || this.adding) return
+        if (batch.rows.some((row) => row.batch === batch && ["waiting", "sending"].includes(row.state))) return
+        this.batch = null
+        if (batch.rows.some((row) => row.state === "processing")) this.follow(batch)
+      },
+
+      // Received is not stored: ask until every file has its outcome.
+      follow(batch) {
+        this.watched.push(batch)
         if (!this.watching) this.watch()
       },
       async watch() {
         this.watching = true
-        for (let wait = 500, from = 0; ; wait = Math.min(2000, wait * 1.3)) {
+        for (let wait = 300; this.watched.length; wait = Math.min(2000, wait * 1.3)) {
           await new Promise((go) => setTimeout(go, wait))
-          const open = this.rows.filter((row) => row.state === "processing")
-          if (!open.length) break
-          from %= open.length
-          await Promise.all(open.slice(from, from + ASKED_AT_ONCE).map((row) => this.look(row)))
-          from += ASKED_AT_ONCE
+          const open = [...this.watched].slice(0, ASKED_AT_ONCE)
+          const over = await Promise.all(open.map((batch) => this.look(batch)))
+          this.watched = this.watched.filter((batch) => !over[open.indexOf(batch)])
         }
         this.watching = false
       },
-      async look(row) {
+      // Whether nothing is left to ask about this upload.
+      async look(batch) {
         try {
-          const reply = await send(`${this.config.status}/${encodeURIComponent(row.received)}`, { headers: { Accept: "application/json" } })
-          if (reply.status === 404 || reply.status === 401) return this.lost(row, await reply.text())
-          if (!reply.ok) return
-          const found = await reply.json()
-          if (found.state === "done") this.conclude(row, found)
+          const at = `${this.config.status}/${encodeURIComponent(await batch.id)}`, accept = { Accept: "application/json" }
+          const ask = async (path, method = "GET") => send(at + path, { method, headers: accept })
+          let reply = batch.finished ? await ask("?files=0") : await ask("/finish", "POST")
+          if ([401, 403, 404].includes(reply.status)) return this.gone(batch, await reply.text())
+          if (!reply.ok) return false
+          batch.finished = true
+          if ((await reply.json()).state !== "done") return false
+          reply = await ask("")
+          if (!reply.ok) return false
+          this.conclude(batch, (await reply.json()).files)
+          return true
         } catch (error) {
           if (!(error instanceof TypeError)) throw error // no network: asked again
+          return false
         }
       },
-      conclude(row, { counts, files }) {
-        const { reasons, words } = this.config, text = (file) => file.sentence ?? reasons[file.reason] ?? file.reason ?? ""
-        row.counts = counts
-        row.state = DONE.find((state) => counts[state]) ?? "refused"
-        row.link = files.find((file) => file.url)?.url ?? ""
+      gone(batch, body) {
+        for (const row of batch.rows.filter((each) => each.state === "processing")) this.lost(row, body)
+        return true
+      },
+      conclude(batch, files) {
+        const of = new Map()
+        for (const file of files) {
+          const from = file.parent ?? file.id
+          of.has(from) ? of.get(from).push(file) : of.set(from, [file])
+        }
+        for (const row of batch.rows.filter((each) => each.batch === batch || !each.batch)) {
+          if (row.state === "processing") this.settled(row, row.received ? of.get(row.received) ?? [] : files)
+        }
+        document.body.dispatchEvent(new CustomEvent("telerad:uploaded"))
+      },
+      settled(row, files) {
+        const { reasons, words } = this.config, text = (file) => file.text || reasons[file.reason] || file.reason
+        row.counts = Object.fromEntries(["stored", "duplicate", "held", "refused"].map((kind) => [kind, files.filter((file) => file.outcome === kind).length]))
+        row.counts.files = files.length
+        row.state = DONE.find((state) => row.counts[state]) ?? "refused"
         const study = files.find((file) => file.study_id)?.study_id
-        if (!row.link && study && this.config.study) row.link = `${this.config.study}/${encodeURIComponent(study)}`
+        if (study && this.config.study) row.link = `${this.config.study}/${encodeURIComponent(study)}`
         const others = files.filter((file) => file.outcome !== "stored")
         if (files.length === 1) row.note = others.length && text(others[0]) !== words[row.state] ? text(others[0]) : ""
         else row.lines = others.slice(0, 200).map((file, at) => ({ at, name: file.name, outcome: words[file.outcome], text: text(file) }))
-        document.body.dispatchEvent(new CustomEvent("telerad:uploaded"))
       },
 
       // Every file, and every file of a zip that has been opened, is in exactly one sum.
