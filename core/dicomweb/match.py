@@ -54,17 +54,19 @@ def text(column: Any, value: str, parameter: str) -> Clause:
     return _wild(column, pattern)
 
 
-def person(names: tuple[Any, ...], keys: tuple[Any, ...]) -> Callable[[str, str], Clause]:
-    """Person names: letter case, and ``^`` against space, do not count. ``keys`` hold the name as one pinyin word."""
+def person(column: Any, value: str, parameter: str, *, pinyin: Any = None) -> Clause:
+    """Person names: letter case, and ``^`` against space, do not count.
 
-    def match(value: str, parameter: str) -> Clause:
-        pattern = _name_pattern(_pattern(value, parameter))
-        word = fold(pattern)
-        wanted: list[Clause] = [sa.func.lower(name).like(pattern.translate(_LIKE), escape="\\") for name in names]
-        wanted += [_wild(key, word) for key in keys if word.strip("*?")]
-        return sa.or_(*wanted)
-
-    return match
+    :param pinyin: column of the name as one folded word; in Latin letters it says all that the name does, and it
+        alone has an index, so the name itself is read for other scripts and for ``?``, which may be a space
+    """
+    pattern = _name_pattern(_pattern(value, parameter))
+    by_name: Clause = sa.func.lower(column).like(pattern.translate(_LIKE), escape="\\")
+    word = fold(pattern)
+    if pinyin is None or not word.strip("*?"):
+        return by_name
+    by_word = _wild(pinyin, word)
+    return by_word if pattern.isascii() and "?" not in pattern else sa.or_(by_name, by_word)
 
 
 def uids(column: Any, value: str, parameter: str) -> Clause:

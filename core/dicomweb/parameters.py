@@ -28,6 +28,7 @@ class Search:
     """:ivar include: tags to return besides the usual ones; :ivar everything: ``includefield=all``
 
     ``limit`` is never above ``MOST``; ``cut`` says that it is the server's limit and not the client's.
+    ``few``: a value that picks studies is asked for; they are found first and sorted then.
     ``modality`` is the one modality asked for, '' when none, several or a pattern: its index serves the list then.
     """
 
@@ -39,6 +40,7 @@ class Search:
     offset: int = 0
     cut: bool = True
     modality: str = ""
+    few: bool = False
     warnings: list[str] = field(default_factory=list)
 
 
@@ -81,7 +83,8 @@ def _add(search: Search, scope: Scope, name: str, values: list[str]) -> None:
         raise BadQuery(name, "unknown parameter" if key is None else "belongs to a lower level")
     value = ",".join(values) if key.vr == "UI" else _one(name, values)
     if wanted := _wanted(name, value, key.vr):
-        search.clauses.append(key.by(wanted, name))
+        search.clauses.append(key.by(scope, wanted, name))
+        search.few = search.few or (key.picks and not re.search(r"[*?]", wanted))
 
 
 def _wanted(name: str, value: str, vr: str) -> str:

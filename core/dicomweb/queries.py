@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from core.access.openings import Scope
 from core.dicomweb.parameters import Search
-from core.dicomweb.scope import Level, shown, visible
+from core.dicomweb.scope import Level, of_tenant, shown, visible
 from core.store.models import Blob
 from core.studies.models import Instance, InstanceFrames, Patient, Series, SeriesMeta, Study, StudyModality
 from core.tenancy.models import Tenant
@@ -74,6 +74,8 @@ def search(scope: Scope, wanted: Search, *, study_uid: str | None, series_uid: s
     """Rows of a search, newest study first; one more than the limit when there are more."""
     stmt = visible(scope, wanted.level, *COLUMNS[wanted.level]).where(*wanted.clauses)
     newest: tuple[Any, ...] = (Study.study_at.desc(), Study.id.desc())
+    if wanted.few:
+        newest = (Study.study_at.concat("").desc(), Study.id.desc())
     if study_uid is not None:
         stmt, newest = stmt.where(Study.uid == study_uid), ()
     if series_uid is not None:
@@ -97,7 +99,7 @@ def counts(scope: Scope, study_ids: Collection[int]) -> Mapping[int, Counts]:
     """Series, instances and modalities that the scope shows, for a page of studies in one statement."""
     stmt = (
         sa.select(Series.study_id, Series.modality, sa.func.count(), sa.func.sum(Series.n_instances))
-        .where(Series.tenant_id == scope.owner_tenant, Series.study_id.in_(sorted(set(study_ids))), shown(scope))
+        .where(of_tenant(Series, scope.owner_tenant), Series.study_id.in_(sorted(set(study_ids))), shown(scope))
         .group_by(Series.study_id, Series.modality)
         .order_by(Series.study_id, Series.modality)
     )
@@ -140,7 +142,7 @@ def objects(
     )
     stmt = (
         visible(scope, Level.INSTANCE, *columns)
-        .join(Blob, sa.and_(Blob.id == Instance.blob_id, Blob.tenant_id == Instance.tenant_id))
+        .join(Blob, sa.and_(Blob.id == Instance.blob_id, of_tenant(Blob, Instance.tenant_id)))
         .join(Tenant, Tenant.id == Instance.tenant_id)
         .where(Study.uid == study_uid)
         .order_by(Series.number.nulls_last(), Series.id, Instance.number.nulls_last(), Instance.id)
@@ -167,7 +169,7 @@ def series(scope: Scope, study_uid: str, series_uid: str | None = None) -> Seque
     """Shown series of a study with their stored metadata, in the order of the device."""
     stmt = (
         visible(scope, Level.SERIES, Series.id, Series.uid, Series.meta_version, SeriesMeta.version, SeriesMeta.gz)
-        .outerjoin(SeriesMeta, sa.and_(SeriesMeta.series_id == Series.id, SeriesMeta.tenant_id == Series.tenant_id))
+        .outerjoin(SeriesMeta, sa.and_(SeriesMeta.series_id == Series.id, of_tenant(SeriesMeta, Series.tenant_id)))
         .where(Study.uid == study_uid)
         .order_by(Series.number.nulls_last(), Series.id)
     )
@@ -185,8 +187,8 @@ def series_headers(scope: Scope, series_id: int) -> tuple[int, Sequence[bytes]]:
     stmt = (
         sa.select(InstanceFrames.meta)
         .join(Instance, sa.and_(InstanceFrames.instance_id == Instance.id,
-                                InstanceFrames.tenant_id == Instance.tenant_id))
-        .where(Instance.tenant_id == scope.owner_tenant, Instance.series_id == series_id, Instance.rank == 0)
+                                of_tenant(InstanceFrames, Instance.tenant_id)))
+        .where(of_tenant(Instance, scope.owner_tenant), Instance.series_id == series_id, Instance.rank == 0)
         .order_by(Instance.number.nulls_last(), Instance.id)
     )
     version = sa.select(Series.meta_version).where(Series.tenant_id == scope.owner_tenant, Series.id == series_id)

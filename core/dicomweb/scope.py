@@ -47,18 +47,27 @@ def visible(scope: Scope, level: Level, *columns: Any) -> sa.Select[Any]:
     stmt = (
         sa.select(*columns)
         .select_from(Study)
-        .join(Patient, sa.and_(Patient.id == Study.patient_id, Patient.tenant_id == Study.tenant_id))
+        .join(Patient, sa.and_(Patient.id == Study.patient_id, of_tenant(Patient, Study.tenant_id)))
         .where(Study.tenant_id == scope.owner_tenant, Study.trashed_at.is_(None))
     )
     if scope.study_ids is not None:
         stmt = stmt.where(Study.id.in_(sorted(scope.study_ids)))
     if level >= Level.SERIES:
-        stmt = stmt.join(Series, sa.and_(Series.study_id == Study.id, Series.tenant_id == Study.tenant_id))
+        stmt = stmt.join(Series, sa.and_(Series.study_id == Study.id, of_tenant(Series, Study.tenant_id)))
         stmt = stmt.where(shown(scope))
     if level >= Level.INSTANCE:
-        stmt = stmt.join(Instance, sa.and_(Instance.series_id == Series.id, Instance.tenant_id == Study.tenant_id))
+        stmt = stmt.join(Instance, sa.and_(Instance.series_id == Series.id, of_tenant(Instance, Study.tenant_id)))
         stmt = stmt.where(Instance.rank == 0)
     return stmt
+
+
+def of_tenant(model: Any, tenant: Any) -> sa.ColumnElement[bool]:
+    """Rows of a tenant that are reached through their parent.
+
+    Written so that no index begins with it: a planner without statistics would rather read all rows of the tenant
+    than those of one study.
+    """
+    return model.tenant_id + 0 == tenant  # type: ignore[no-any-return]
 
 
 def shown(scope: Scope) -> sa.ColumnElement[bool]:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from core.studies.models import Series
 from core.tenancy.sessions import all_tenants
+from plugin_sdk.db import db as database
 
 from .conftest import image
 
@@ -271,3 +272,43 @@ def test_hidden_series_are_the_owners_to_see(two_series, ask):
     finally:
         with all_tenants(write=True) as session:
             session.execute(sa.update(Series).where(Series.uid == "1.2.9.1.2").values(hidden=False))
+
+
+@pytest.fixture
+def statements(app):
+    """SQL sent to the database by whoever asks, the server's threads included."""
+    sent = []
+
+    def note(connection, cursor, statement, parameters, context, many):
+        if statement.startswith("SELECT"):
+            sent.append((statement, parameters))
+
+    sa.event.listen(database.engine, "before_cursor_execute", note)
+    yield sent
+    sa.event.remove(database.engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("path", ["/studies", "/series", "/instances"])
+def test_a_page_costs_the_same_statements_whatever_its_length(doctor, ask, statements, path):
+    ask(doctor, f"{path}?limit=1")
+    one = len(statements)
+    statements.clear()
+    assert len(ask(doctor, f"{path}?limit=7").json()) == 7
+    assert len(statements) == one
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [("", "ix_study_study_at"), ("StudyDate=20240301-", "ix_study_study_at"), ("ModalitiesInStudy=CT", "study_modality"),
+     ("AccessionNumber=A1", "ix_study_accession"), ("StudyInstanceUID=1.2.3", "tenant_id=? AND uid=?")],
+)
+def test_a_search_walks_an_index_from_its_newest_study(doctor, ask, statements, query, index):
+    if database.engine.dialect.name != "sqlite":
+        pytest.skip("reads SQLite's plan")
+    ask(doctor, f"/studies?{query}")
+    statement, given = next(s for s in statements if "FROM study JOIN patient" in s[0])
+    with database.engine.connect() as connection:
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)]
+    assert index in plan[0]
+    assert not any(step.startswith("SCAN") for step in plan)
+    assert index in ("ix_study_accession", "tenant_id=? AND uid=?") or "USE TEMP B-TREE FOR ORDER BY" not in plan
