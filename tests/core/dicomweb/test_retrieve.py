@@ -115,7 +115,7 @@ def native(body, data):
         return np.unpackbits(np.frombuffer(body, np.uint8), bitorder="little")[: data.Rows * data.Columns].reshape(
             data.Rows, data.Columns
         )
-    kind = "i" if data.PixelRepresentation else "u"
+    kind = "f" if "FloatPixelData" in data or "DoubleFloatPixelData" in data else "iu"[data.PixelRepresentation == 0]
     values = np.frombuffer(body, f"<{kind}{data.BitsAllocated // 8}")
     if data.SamplesPerPixel == 1:
         return values.reshape(data.Rows, data.Columns)
