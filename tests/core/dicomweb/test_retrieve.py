@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import io
 import re
+import time
 import warnings
 
 import numpy as np
 import pydicom
 import pytest
 import requests
+import sqlalchemy as sa
 from PIL import Image
+
+from core.studies.models import SeriesMeta
+from core.tenancy.sessions import all_tenants
+from plugin_sdk.db import db as database
 
 from .conftest import image, public
 
@@ -253,6 +259,52 @@ def test_metadata_shows_a_later_image(make_tenant, make_member, ingested, web):
     assert len(client.retrieve_series_metadata(*path)) == 1
     ingested(hospital, image(SOPInstanceUID="1.2.4.2"))
     assert sorted(m["00080018"]["Value"][0] for m in client.retrieve_series_metadata(*path)) == ["1.2.4.1", "1.2.4.2"]
+
+
+def test_metadata_is_made_once_and_a_reader_never_waits_for_a_writer(app, make_tenant, make_member, ingested, web):
+    if database.engine.dialect.name != "sqlite":
+        pytest.skip("one writer at a time is SQLite's rule")
+    hospital = make_tenant()
+    ingested(hospital, data := image(SOPInstanceUID="1.2.5.1"))
+    client, path = web(make_member(hospital)), (str(data.StudyInstanceUID), str(data.SeriesInstanceUID))
+    with all_tenants(write=True) as writer:
+        writer.execute(sa.select(SeriesMeta.series_id).limit(1))
+        begun = time.monotonic()
+        first = client.retrieve_series_metadata(*path)
+        assert time.monotonic() - begun < 3
+    stored = sa.select(SeriesMeta.version).where(SeriesMeta.tenant_id == hospital.id)
+    with all_tenants() as reader:
+        assert reader.scalars(stored).all() == []
+    assert client.retrieve_series_metadata(*path) == first
+    with all_tenants() as reader:
+        assert reader.scalars(stored).all() == [1]
+    assert client.retrieve_series_metadata(*path) == first
+
+
+def test_a_stream_that_no_decoder_takes_is_406_and_still_comes_as_stored(make_tenant, make_member, ingested, ask):
+    data = image("MR_small_jp2klossless.dcm")
+    broken = bytearray(data.PixelData)
+    broken[60:900] = bytes(840)
+    data.PixelData = bytes(broken)
+    hospital = make_tenant()
+    ingested(hospital, data)
+    member, path = make_member(hospital), below("MR_small_jp2klossless.dcm")
+    assert ask(member, f"{path}/frames/1", Accept=DECODED).status_code == 406
+    assert ask(member, f"{path}/rendered", Accept="image/png").status_code == 406
+    explicit = f'multipart/related; type="application/dicom"; transfer-syntax={EXPLICIT}'
+    assert ask(member, path, Accept=explicit).status_code == 406
+    assert ask(member, f"{path}/frames/1", Accept=AS_STORED).status_code == 200
+    assert ask(member, below("MR_small_jp2klossless.dcm"), Accept="application/dicom").status_code == 200
+
+
+def test_bytes_that_are_gone_are_404(app, make_tenant, make_member, ingested, ask):
+    hospital = make_tenant()
+    ingested(hospital, image())
+    member, path = make_member(hospital), below("MR_small.dcm")
+    [file] = [p for p in app.house.blobs.path(f"t/{hospital.code}/o").rglob("*") if p.is_file()]
+    file.rename(file.with_suffix(".away"))
+    for rest, accept in (("", "application/dicom"), ("/frames/1", AS_STORED), ("/rendered", "image/png")):
+        assert ask(member, path + rest, Accept=accept).status_code == 404
 
 
 def test_a_name_in_ideographs_only_is_shown(make_tenant, make_member, ingested, web):
