@@ -92,11 +92,11 @@ def test_a_death_is_told_and_the_next_file_gets_a_new_child(
 
 def test_a_child_that_hangs_is_ended_by_the_clock(ct: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "waits")
-    with Parser(wall=0.5) as parser:
+    with Parser(wall=3) as parser:
         start = time.monotonic()
         with pytest.raises(ChildDied, match="timeout"):
             parser.parse(tmp_path / "waits")
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 20
         assert parser.parse(ct).header.sop_uid == "1.2.3.4"
 
 
