@@ -13,7 +13,7 @@ run: $(STAMP) assets translations
 
 test: $(STAMP) assets translations
 	$(BIN)/python -m pytest
-	TELERAD_TEST_DATABASE=postgresql $(BIN)/python -m pytest tests/core tests/plugins tests/contract -m "not browser and not corpus"
+	TELERAD_TEST_DATABASE=postgresql $(BIN)/python -m pytest tests/core tests/plugins tests/contract -m "not browser and not corpus and not sqlite"
 
 check: $(STAMP) assets translations
 	$(BIN)/ruff check core plugins plugin_sdk transfer tests tools benchmarks

@@ -97,9 +97,8 @@ def test_a_plugin_goes_and_comes_back_with_patients_studies_and_requests_in_plac
     assert counts(own)["consultation_request"] == 1
 
 
-def test_rows_that_point_nowhere_stop_a_migration(fresh: Any, database_url: str) -> None:
-    if not database_url.startswith("sqlite"):
-        pytest.skip("PostgreSQL checks keys itself, at once")
+@pytest.mark.sqlite
+def test_rows_that_point_nowhere_stop_a_migration(fresh: Any) -> None:
     migrate.upgrade(fresh)
     migrate.downgrade(fresh, "consultation")
     raw = sqlite3.connect(str(db.engine.url.database))
