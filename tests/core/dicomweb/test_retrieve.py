@@ -16,7 +16,6 @@ from PIL import Image
 
 from core.studies.models import SeriesMeta
 from core.tenancy.sessions import all_tenants
-from plugin_sdk.db import db as database
 
 from .conftest import image, public
 
