@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import timedelta
 from random import uniform
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -58,12 +56,6 @@ def lease_due(session: Session, limit: int = 20) -> list[int]:
             sa.update(Delivery).where(Delivery.id.in_(ids)).values(state="leased", lease_until=at + LEASE)
         )
     return ids
-
-
-def deliver(session: Session, delivery: Delivery, handle: Callable[[], Any]) -> None:
-    """Run a handler; its effect and ``done`` commit together. The caller commits or, on an error, calls :func:`failed`."""
-    handle()
-    delivery.state, delivery.err = "done", ""
 
 
 def failed(session: Session, delivery_id: int, error: Exception) -> None:
