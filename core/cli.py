@@ -29,9 +29,7 @@ def cli(context: click.Context, data: Path | None) -> None:
 def main() -> None:
     """Run a command; a refusal is one sentence on stderr and exit code 1."""
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        sys.exit(cli(standalone_mode=False))  # a command that calls context.exit(n) comes back as n
     except click.ClickException as error:
         error.show()
         sys.exit(2)
@@ -143,8 +141,7 @@ def database() -> None:
 @click.pass_context
 def db_upgrade(context: click.Context) -> None:
     """Bring the schema up to date."""
-    with house_of(context):
-        pass
+    prepare(config_of(context))
 
 
 @database.command("check")

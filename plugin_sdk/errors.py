@@ -55,6 +55,18 @@ class InvalidTransition(Conflict):
     pass
 
 
+class StudyLocked(Conflict):
+    code, sentence = "study-locked", _l("检查已锁定")
+
+
+class StudyRequested(Conflict):
+    code, sentence = "study-requested", _l("检查已申请诊断")
+
+
+class StudyCompleted(Conflict):
+    code, sentence = "study-completed", _l("检查已完成诊断")
+
+
 class StaleVersion(Conflict):
     code, sentence = "stale-version", _l("已被他人修改，请刷新后再试")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
@@ -58,30 +59,6 @@ class RowKey:
     request_id: int | None = None
     hospital_id: int = 0
     group_id: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class MenuItem:
-    """One entry of the side menu. ``code`` is the permission that shows it; ``icon`` a Tabler icon name."""
-
-    side: Side
-    key: str
-    title: str
-    endpoint: str
-    code: str
-    after: str | None = None
-    icon: str = "point"
-    plugin: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Slot:
-    name: str
-    template: str
-    load: Callable[..., Mapping[str, Any]] | None = None
-    code: str | None = None
-    after: str | None = None
-    plugin: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +167,7 @@ class Ctx(Protocol):
     @property
     def links(self) -> Links: ...
 
+    def reading(self) -> AbstractContextManager[Ctx]: ...
     def may(self, code: str) -> bool: ...
     def address(self, path: str) -> str: ...
     def now(self) -> datetime: ...
@@ -217,7 +195,7 @@ class Studies(Protocol):
     def captures(self, study_id: int, ids: Sequence[str] | None = None) -> Sequence[CaptureView]: ...
     def read_capture(self, study_id: int, capture_id: str) -> tuple[bytes, str]: ...
     def add_capture(
-        self, study_id: int, *, data: bytes, media: str, sop: str, frame: int, caption: str
+        self, study_id: int, *, data: bytes, sop: str, frame: int, caption: str
     ) -> CaptureView: ...
 
 
@@ -264,10 +242,19 @@ class Users(Protocol):
     def signature(self, user_id: int) -> bytes | None: ...
 
 
-class Files(Protocol):
-    """Bytes of this tenant by digest. ``open`` raises ``NotFound`` for another tenant's file."""
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """Bytes that are durable and have no name yet. ``size`` in bytes."""
 
-    def put(self, *, kind: str, data: bytes, media: str, name: str, study_id: int | None = None) -> str: ...
+    sha256: str
+    size: int
+
+
+class Files(Protocol):
+    """Bytes of this tenant by digest: kept first, which syncs to disk, then named by a row in the transaction."""
+
+    def keep(self, data: bytes) -> Kept: ...
+    def put(self, kept: Kept, *, kind: str, media: str, name: str, study_id: int | None = None) -> str: ...
     def read(self, public_id: str) -> bytes: ...
 
 
@@ -275,20 +262,3 @@ class Links(Protocol):
     def active(self) -> Sequence[LinkView]: ...
     def get(self, link_id: int) -> LinkView: ...
     def to_group(self, code: str) -> LinkView | None: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobSpec:
-    name: str
-    dotted: str
-    cron: str | None = None
-    plugin: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NoticeKind:
-    code: str
-    title: str
-    endpoint: str
-    todo: bool = False
-    plugin: str = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
 from typing import Any
 
 import rfc8785
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Session
 from core import clock
 from core.audit.models import Audit, AuditHead
 from plugin_sdk.ids import row_id
+from plugin_sdk.words import stamp
 
 ZERO = "0" * 64
 
@@ -55,11 +55,6 @@ def digest(previous: str, entry: Audit) -> str:
         }
     )
     return hashlib.sha256(bytes.fromhex(previous) + body).hexdigest()
-
-
-def stamp(at: datetime) -> str:
-    """``YYYY-MM-DDTHH:MM:SS.sssZ``, UTC."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
 
 def first_bad(session: Session, tenant_id: int, chain: str = "ops") -> int | None:

@@ -13,7 +13,6 @@ from flask import current_app, url_for
 
 from core.accounts.models import Account
 from core.audit.models import Audit
-from core.studies.lists import end_moment, moment
 from core.studies.models import Study
 from core.web.gate import access_of
 from plugin_sdk.i18n import lazy as _l
@@ -22,6 +21,7 @@ from plugin_sdk.ids import fold
 from plugin_sdk.lists import Column, Filter, ListSpec, RowAction
 from plugin_sdk.types import Ctx, RowKey
 from plugin_sdk.web import ctx as here
+from plugin_sdk.words import end_moment, moment
 
 DAYS = (6, 15, 30)
 

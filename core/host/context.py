@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -108,6 +109,20 @@ class TenantCtx:
         from core.tenancy.links import LinkDirectory
 
         return LinkDirectory(self)
+
+    @contextmanager
+    def reading(self) -> Iterator[TenantCtx]:
+        """The same person's ctx that only reads, on a session of its own.
+
+        For slow work (drawing, files) before the first write: on SQLite a write transaction is the house's only one.
+        """
+        other = TenantCtx(
+            self.app, self.row, user=self.user, permissions=self.permissions, write=False, principal=self.principal
+        )
+        try:
+            yield other
+        finally:
+            other.close()
 
     def may(self, code: str) -> bool:
         return code in self.permissions

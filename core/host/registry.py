@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.tenancy.permissions import Permission
+from plugin_sdk.declared import JobSpec, MenuItem, NoticeKind, Slot
 from plugin_sdk.events import DomainEvent
-from plugin_sdk.types import JobSpec, MenuItem, NoticeKind, Scope, Side, Slot
+from plugin_sdk.types import Scope, Side
 
 
 class DeclarationError(ValueError):

@@ -6,6 +6,7 @@ sort value is read back in scope, so that no name travels and no type needs pars
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,10 +20,13 @@ from werkzeug.datastructures import MultiDict
 from core.lists import choice
 from core.lists.actions import ActionView, actions_of, many_of
 from plugin_sdk.errors import Invalid
+from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.lists import Column, Filter, ListSpec
 from plugin_sdk.types import Badge
 
 MOST = 500
+UNAVAILABLE = _l("暂不可用")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +69,18 @@ class Page:
     def loaded(self) -> Mapping[str, Mapping[int, object]]:
         """Values of shown columns that load: one query each."""
         keys = list(self.keys.values())
-        return {c.key: c.load(self.ctx, keys) for c in self.ask.shown if c.load}
+        return {c.key: self._load(c, keys) for c in self.ask.shown if c.load}
+
+    def _load(self, column: Column, keys: Sequence[Any]) -> Mapping[int, object]:
+        """A plugin's column that fails says so in its cells and leaves the list standing; core's own may not fail."""
+        assert column.load is not None
+        if column in self.spec.columns:
+            return column.load(self.ctx, keys)
+        try:
+            return column.load(self.ctx, keys)
+        except Exception:  # foreign code: the list stays
+            log.exception("column failed", extra={"place": f"{self.spec.name}:{column.key}"})
+            return dict.fromkeys((k.id for k in keys), UNAVAILABLE)
 
     @cached_property
     def all_badges(self) -> Mapping[int, Sequence[Badge]]:
@@ -76,9 +91,19 @@ class Page:
                 continue
             for name, _, dotted in declared.badge_loaders:
                 if name == self.spec.name:
-                    for row_id, badges in self.ctx.app.resolve(dotted)(self.ctx, list(self.keys.values())).items():
+                    for row_id, badges in self._load_badges(owner, dotted).items():
                         own[row_id] = [*own.get(row_id, ()), *badges]
         return own
+
+    def _load_badges(self, owner: str, dotted: str) -> Mapping[int, Sequence[Badge]]:
+        keys = list(self.keys.values())
+        try:
+            found: Mapping[int, Sequence[Badge]] = self.ctx.app.resolve(dotted)(self.ctx, keys)
+        except Exception:  # foreign code: the list stays, and says whose markers are missing
+            log.exception("badges failed", extra={"plugin": owner, "place": self.spec.name})
+            lost = Badge(key=f"{owner}.unavailable", label=str(UNAVAILABLE), tone="dashed", title=owner)
+            return {k.id: [lost] for k in keys}
+        return found
 
     def row_key(self, row: Any) -> Any:
         return self.keys[id(row)]

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 from core import clock
 from core.store.blobs import sha256_of, storage_key
 from core.store.models import Blob, StoredFile
+from core.tenancy.sessions import insert_missing
 from plugin_sdk.errors import NotFound
+from plugin_sdk.types import Kept
 
 if TYPE_CHECKING:
     from core.host.context import TenantCtx
@@ -21,24 +23,26 @@ class FileService:
     def __init__(self, ctx: TenantCtx) -> None:
         self.ctx = ctx
 
-    def put(self, *, kind: str, data: bytes, media: str, name: str, study_id: int | None = None) -> str:
-        """Keep bytes and name them. :return: public id of the file"""
-        return self.put_row(kind=kind, data=data, media=media, name=name, study_id=study_id).public_id
-
-    def put_row(self, *, kind: str, data: bytes, media: str, name: str, study_id: int | None = None) -> StoredFile:
+    def keep(self, data: bytes) -> Kept:
+        """Make bytes durable. Call it before the transaction begins: it waits for the disk."""
         digest = sha256_of(data)
         self.ctx.app.blobs.keep(self.ctx.tenant.code, digest, data)
-        blob = self.ctx.db.scalars(sa.select(Blob).where(Blob.sha256 == digest, Blob.gen == 0)).one_or_none()
-        if blob is None:
-            blob = Blob(sha256=digest, size=len(data), created_at=clock.now())
-            self.ctx.db.add(blob)
-            self.ctx.db.flush()
+        return Kept(sha256=digest, size=len(data))
+
+    def put(self, kept: Kept, *, kind: str, media: str, name: str, study_id: int | None = None) -> str:
+        """Name kept bytes. :return: public id of the file"""
+        return self.put_row(kept, kind=kind, media=media, name=name, study_id=study_id).public_id
+
+    def put_row(self, kept: Kept, *, kind: str, media: str, name: str, study_id: int | None = None) -> StoredFile:
+        db = self.ctx.db
+        insert_missing(db, Blob, sha256=kept.sha256, gen=0, size=kept.size, created_at=clock.now())
+        blob = db.scalars(sa.select(Blob).where(Blob.sha256 == kept.sha256, Blob.gen == 0)).one()
         row = StoredFile(
             kind=kind, name=name[:200], media=media, blob_id=blob.id, study_id=study_id,
             created_by=self.ctx.user.id if self.ctx.user else 0, created_at=clock.now(),
         )
-        self.ctx.db.add(row)
-        self.ctx.db.flush()
+        db.add(row)
+        db.flush()
         return row
 
     def read(self, public_id: str) -> bytes:

@@ -7,26 +7,13 @@ from typing import TYPE_CHECKING
 from core import clock
 from core.studies import queries
 from core.studies.models import Study
-from plugin_sdk.errors import Conflict, RefusedByPlugin
-from plugin_sdk.i18n import lazy as _l
+from plugin_sdk.errors import RefusedByPlugin, StudyCompleted, StudyLocked, StudyRequested
 from plugin_sdk.types import StudyAction
 
 if TYPE_CHECKING:
     from typing import Literal
 
     from core.host.context import TenantCtx
-
-
-class StudyLocked(Conflict):
-    code, sentence = "study-locked", _l("检查已锁定")
-
-
-class StudyRequested(Conflict):
-    code, sentence = "study-requested", _l("检查已申请诊断")
-
-
-class StudyCompleted(Conflict):
-    code, sentence = "study-completed", _l("检查已完成诊断")
 
 
 def lock(ctx: TenantCtx, public_id: str) -> Study:

@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from core import clock
 from core.access import grants
-from core.store.blobs import sha256_of, storage_key
+from core.store.blobs import storage_key
 from core.store.files import FileService
 from core.store.models import Blob, StoredFile
 from core.studies.models import Capture
@@ -29,19 +29,23 @@ MEDIA = {"PNG": "image/png", "JPEG": "image/jpeg"}
 
 
 def add(
-    ctx: TenantCtx, study_id: int, *, data: bytes, media: str, sop: str, frame: int, caption: str
+    ctx: TenantCtx, study_id: int, *, data: bytes, sop: str, frame: int, caption: str
 ) -> CaptureView:
     """Keep a key image in the owner's store. The picture is encoded again, so nothing but pixels survives.
+
+    Right, encoding and disk come before the transaction that names the picture.
 
     :raise TooLarge: over 8 MB or 40 million pixels; :raise Unsupported: no PNG or JPEG
     :raise NotFound: the ctx may not see the study
     """
-    grants.need(ctx, study_id, "captures")
-    clean, media = re_encode(data)
+    with ctx.reading() as seen:
+        grants.need(seen, study_id, "captures")
+        clean, media = re_encode(data)
+        kept = FileService(_owner(seen, study_id)).keep(clean)
     owner = _owner(ctx, study_id)
-    row = FileService(owner).put_row(kind="capture", data=clean, media=media, name="capture", study_id=study_id)
+    row = FileService(owner).put_row(kept, kind="capture", media=media, name="capture", study_id=study_id)
     capture = Capture(
-        study_id=study_id, file_id=row.id, sha256=sha256_of(clean), sop_uid=sop[:64], frame=frame,
+        study_id=study_id, file_id=row.id, sha256=kept.sha256, sop_uid=sop[:64], frame=frame,
         caption=caption[:100], origin=ctx.side, created_by=ctx.user.id if ctx.user else 0, created_at=clock.now(),
     )
     owner.db.add(capture)
@@ -61,6 +65,8 @@ def re_encode(data: bytes) -> tuple[bytes, str]:
         out = io.BytesIO()
         kind = image.format
         image.convert("RGB").save(out, kind, **({"quality": 92} if kind == "JPEG" else {"optimize": False}))
+    except Image.DecompressionBombError as error:
+        raise TooLarge from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise Unsupported from error
     return out.getvalue(), MEDIA[kind]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 import sqlalchemy as sa
 from flask import url_for
@@ -16,8 +15,8 @@ from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.ids import fold
 from plugin_sdk.lists import Column, Filter, ListSpec, RowAction
 from plugin_sdk.types import Badge, Ctx
+from plugin_sdk.words import SEX, end_moment, last_day, moment
 
-SEX = {"M": _l("男"), "F": _l("女"), "O": _l("其他")}
 STATUS = {"normal": _l("正常"), "locked": _l("锁定"), "requested": _l("已申请"), "completed": _l("已完成")}
 MODALITIES = ("MR", "CT", "DR", "DX", "US")
 SHOWN_AS_DR = ("CR", "DX", "RF")
@@ -59,26 +58,6 @@ class PreviewCell:
 def status_of(row: Study) -> str:
     """The word shown: 锁定 stands instead of 正常 only."""
     return "locked" if row.status == "normal" and row.locked_by is not None else row.status
-
-
-def moment(ctx: Ctx, value: str) -> datetime:
-    """Read what a form sends: ``YYYY-MM-DD`` or with ``THH:MM``, the tenant's wall clock; an offset is obeyed.
-
-    :raise ValueError: neither
-    """
-    at = datetime.fromisoformat(value)
-    return (at.replace(tzinfo=ZoneInfo(ctx.tenant.zone)) if at.tzinfo is None else at).astimezone(UTC)
-
-
-def end_moment(ctx: Ctx, value: str) -> datetime:
-    """The end of a range: a bare day is included whole."""
-    return moment(ctx, value) + (timedelta(days=1) if len(value) == 10 else timedelta())
-
-
-def last_day(ctx: Ctx) -> str:
-    """24 hours ago, as the form writes it."""
-    at = ctx.now() - timedelta(days=1)
-    return at.astimezone(ZoneInfo(ctx.tenant.zone)).strftime("%Y-%m-%dT%H:%M")
 
 
 def _study_day(value: str) -> str:

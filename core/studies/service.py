@@ -69,9 +69,9 @@ class StudyService:
         return captures.read(self.ctx, study_id, capture_id)
 
     def add_capture(
-        self, study_id: int, *, data: bytes, media: str, sop: str, frame: int, caption: str
+        self, study_id: int, *, data: bytes, sop: str, frame: int, caption: str
     ) -> CaptureView:
-        return captures.add(self.ctx, study_id, data=data, media=media, sop=sop, frame=frame, caption=caption)
+        return captures.add(self.ctx, study_id, data=data, sop=sop, frame=frame, caption=caption)
 
     def _row(self, study_id: int) -> Study:
         row = self.ctx.db.scalars(

@@ -7,12 +7,13 @@ from flask.typing import ResponseReturnValue
 
 from core.lists import choice
 from core.studies import actions, queries
-from core.studies.lists import SEX, STUDIES, StatusCell, masked_phone, status_of
+from core.studies.lists import STUDIES, StatusCell, masked_phone, status_of
 from core.web import slots
 from plugin_sdk.capabilities import Viewer
 from plugin_sdk.errors import NotFound
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.web import requires, show_list
+from plugin_sdk.words import SEX
 
 bp = Blueprint("studies", __name__)
 TABS = {"case": _l("病例信息"), "series": _l("序列信息")}

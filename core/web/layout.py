@@ -12,8 +12,8 @@ from flask_wtf.csrf import generate_csrf
 from core import clock
 from core.accounts import login
 from core.web.i18n import language
+from plugin_sdk.declared import MenuItem
 from plugin_sdk.i18n import now as translate
-from plugin_sdk.types import MenuItem
 
 if TYPE_CHECKING:
     from core.host.house import Application

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core import clock
 from core.work.models import Notice
-from plugin_sdk.types import NoticeKind
+from plugin_sdk.declared import NoticeKind
 
 
 def tell(

@@ -465,6 +465,31 @@ def test_a_plugin_adds_columns_and_badges_to_a_list_only_where_it_is_on(
     assert seen() == [True, True, True]
 
 
+def fails(ctx: Ctx, keys: Sequence[RowKey]) -> Mapping[int, Any]:
+    raise RuntimeError("planted")
+
+
+class Stumbles(Plugin):
+    name = "stumbles"
+
+    def register(self, reg: Registry) -> None:
+        reg.column("studies", Column(key="stumbles.number", label="stumbling-column", load=fails))
+        reg.badges("studies", "stumbles.mark", f"{__name__}:fails")
+
+
+def test_a_column_or_badge_that_raises_says_so_and_leaves_the_list_standing(
+    other: Callable[..., TeleradFlask], world: World, make_study: Callable[..., Any]
+) -> None:
+    app, study = other(Stumbles, Door), make_study(world)
+    set_plugin(app, world.hospital, "stumbles", "on")
+    set_plugin(app, world.hospital, "door", "on")
+    answer = get(app, world, f"/t/{{}}/studies?at={study.public_id}")
+    text = answer.get_data(as_text=True)
+    assert answer.status_code == 200
+    assert study.accession in text and "planted-cell-True" in text and "planted-badge" in text
+    assert "stumbling-column" in text and text.count("暂不可用") == 2
+
+
 def test_pages_of_a_plugin_that_is_off_leave_no_menu_action_or_count(app: TeleradFlask, world: World) -> None:
     def shown() -> str:
         return str(world.h_admin.browser().get(f"/t/{world.hospital.code}/studies").get_data(as_text=True))

@@ -27,7 +27,7 @@ CELLS = 2982
 """Cells of the two walks. It changes with every route: see that the new number is what you expect."""
 NEEDS: Mapping[str, str] = {
     "accept": "SUBMITTED", "assign": "SUBMITTED", "return": "SUBMITTED", "withdraw": "SUBMITTED",
-    "open": "ACCEPTED", "renew": "ACCEPTED", "unlock": "ACCEPTED", "send_to_review": "DIAGNOSING", "submit": "DIAGNOSING",
+    "open": "ACCEPTED", "consultation_api.renew": "ACCEPTED", "unlock": "ACCEPTED", "send_to_review": "DIAGNOSING", "submit": "DIAGNOSING",
     "start_review": "PENDING_REVIEW", "approve": "REVIEWING", "reject": "REVIEWING", "return_report": "APPROVED",
     "confirm": "APPROVED", "adjust": "CONFIRMED", "delete_report": "CONFIRMED", "printed": "CONFIRMED",
     "consultation_api.save_draft": "DIAGNOSING", "workspace.keep": "DIAGNOSING", "diagnosis.accept": "SUBMITTED",

@@ -163,19 +163,9 @@ def _write(desk: Desk) -> None:
     expect(page.locator("#ws-saved")).to_contain_text("已保存", timeout=15_000)
     desk.shot("07-workspace")
     page.click("[data-event=send_to_review]")
-    _agree(page)
     page.wait_for_url("**/diagnosis*")
     expect(page.locator("tbody tr").first).to_contain_text("待审核")
     desk.clean()
-
-
-def _agree(page: Page) -> None:
-    asked = page.locator("#ws-ask[open] button[value=yes]")
-    try:
-        asked.wait_for(timeout=1500)
-    except Exception:  # the page asks only before some events; playwright's own time-out class differs by version
-        return
-    asked.click()
 
 
 def _review(desk: Desk) -> None:
@@ -188,7 +178,7 @@ def _review(desk: Desk) -> None:
     expect(page.locator("#ws-saved")).to_contain_text("已保存", timeout=15_000)
     desk.shot("08-review")
     page.click("[data-event=approve]")
-    _agree(page)
+    page.locator("#ws-ask[open] button[value=yes]").click()
     page.wait_for_url("**/diagnosis*")
     desk.clean()
 

@@ -5,20 +5,17 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import rfc8785
+
+from plugin_sdk.words import stamp
 
 
 def normal(text: str) -> str:
     """NFC with LF: the same text has one spelling."""
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def stamp(at: datetime) -> str:
-    """``YYYY-MM-DDTHH:MM:SS.sssZ``."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
 
 def sop_set(uids: Sequence[str]) -> str:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Response
 
 from plugin_sdk.capabilities import ReportRenderer
 from plugin_sdk.consultation import PatientFacts, ReportJob, Signature, State
-from plugin_sdk.errors import Conflict, DomainError, NotFound
+from plugin_sdk.errors import Conflict, DomainError, NotFound, StaleVersion
 from plugin_sdk.events import ReportAdjusted, ReportConfirmed
 from plugin_sdk.i18n import lazy as _l
-from plugin_sdk.types import Ctx
+from plugin_sdk.types import Ctx, Kept
+from plugin_sdk.words import SEX
 from plugins.consultation.models import Document, ReportVersion, Request
 from plugins.consultation.reports import versions
 from plugins.consultation.requests import queries
 from plugins.consultation.requests.effects import ref
 from plugins.consultation.requests.present import report_view
 from plugins.consultation.settings import Connection
-
-SEX = {"M": _l("男"), "F": _l("女"), "O": _l("其他")}
 
 
 class NoRenderer(DomainError):
@@ -122,8 +121,29 @@ def preview(ctx: Ctx, row: Request) -> str:
     return renderer.preview(job_of(ctx, row, version))
 
 
-def keep(ctx: Ctx, row: Request, data: bytes, *, state: str) -> Document:
-    """Store a PDF as the request's live document (``preview`` or ``saved``)."""
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A PDF of a sealed version; made before any transaction, because drawing and the disk take their time."""
+
+    n: int
+    data: bytes
+    kept: Kept | None = None
+
+
+def draw(seen: Ctx, row: Request, *, keep: bool) -> Drawn:
+    """Make the PDF with a reading ctx. :param keep: also make its bytes durable in the hospital's store"""
+    data = pdf(seen, row)
+    return Drawn(n=row.sealed_version or 0, data=data, kept=seen.files.keep(data) if keep else None)
+
+
+def attach(ctx: Ctx, row: Request, drawn: Drawn, *, state: str) -> Document:
+    """Name a kept PDF as the request's live document (``preview`` or ``saved``).
+
+    :raise StaleVersion: another version was sealed since it was drawn
+    """
+    assert drawn.kept is not None
+    if row.sealed_version != drawn.n:
+        raise StaleVersion
     document = queries.document_of(ctx, row.id)
     if document is None:
         document = Document(
@@ -132,10 +152,9 @@ def keep(ctx: Ctx, row: Request, data: bytes, *, state: str) -> Document:
         )
         ctx.db.add(document)
     if not document.file_id or document.version_n != row.sealed_version:
-        document.version_n = row.sealed_version or 0
-        document.sha256 = hashlib.sha256(data).hexdigest()
+        document.version_n, document.sha256 = drawn.n, drawn.kept.sha256
         document.file_id = ctx.files.put(
-            kind="report", data=data, media="application/pdf", name="report.pdf", study_id=row.study_id
+            drawn.kept, kind="report", media="application/pdf", name="report.pdf", study_id=row.study_id
         )
     if state == "saved" and document.state != "saved":
         document.state, document.saved_at = "saved", ctx.now()
@@ -153,15 +172,13 @@ def on_confirmed(ctx: Ctx, event: ReportConfirmed | ReportAdjusted) -> None:
 
 def render_job(ctx: Ctx, *, request: int) -> None:
     """Make the preview PDF, unless there is one or the report is gone again. Rendering holds no lock."""
-    with ctx.app.system_ctx(ctx.tenant.id, write=False) as reading:  # type: ignore[attr-defined]
-        row = queries.by_id(reading, request)
-        if row.state is not State.CONFIRMED or reading.get(ReportRenderer) is None:
+    with ctx.reading() as seen:
+        row = queries.by_id(seen, request)
+        existing = queries.document_of(seen, row.id)
+        there = existing is not None and existing.version_n == row.sealed_version
+        if row.state is not State.CONFIRMED or there or seen.get(ReportRenderer) is None:
             return
-        sealed = row.sealed_version
-        existing = queries.document_of(reading, row.id)
-        if existing is not None and existing.version_n == sealed:
-            return
-        data = render(reading, row)
+        drawn = draw(seen, row, keep=True)
     row = queries.by_id(ctx, request)
-    if row.sealed_version == sealed and row.state is State.CONFIRMED:
-        keep(ctx, row, data, state="preview")
+    if row.sealed_version == drawn.n and row.state is State.CONFIRMED:
+        attach(ctx, row, drawn, state="preview")

@@ -13,11 +13,11 @@ from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
 from plugin_sdk.types import CaptureView
 from plugin_sdk.web import ctx, render, requires
+from plugin_sdk.words import SEX
 from plugins.consultation.reports import desk as desks
 from plugins.consultation.reports.desk import Desk
 from plugins.consultation.requests import queries
 from plugins.consultation.requests.cells import StateCell
-from plugins.consultation.requests.lists import SEX
 from plugins.consultation.requests.pages import TITLES
 
 bp = Blueprint("workspace", __name__, template_folder="../templates")

@@ -12,7 +12,7 @@ from plugin_sdk.capabilities import Billing, Viewer
 from plugin_sdk.consultation import Event, PartCount, State, Terms, Urgency
 from plugin_sdk.errors import DomainError, Forbidden, Invalid, NotFound
 from plugin_sdk.i18n import lazy as _l
-from plugin_sdk.web import Body, body_limit, ctx, list_json, read_body, requires, takes
+from plugin_sdk.web import Body, body_limit, ctx, list_json, passive, read_body, requires, takes
 from plugins.consultation.models import Request
 from plugins.consultation.reports import document, drafts
 from plugins.consultation.reports.versions import Text
@@ -24,7 +24,7 @@ from plugins.consultation.requests.transition import advance
 
 bp = Blueprint("consultation_api", __name__)
 LIST = ("hospital.request.list", "group.request.list")
-CALLABLE = frozenset(Event) - {Event.REQUEST, Event.LAPSE}
+CALLABLE = frozenset(Event) - {Event.REQUEST, Event.LAPSE, Event.RENEW}
 WORDS = [e.value for e in CALLABLE]
 
 
@@ -57,7 +57,7 @@ class BatchBody(TermsBody):
 
 
 class EventBody(Body):
-    """What an event may carry; ``version`` is compulsory but for ``renew``."""
+    """What an event may carry; ``version`` is compulsory."""
 
     version: int | None = None
     reason: str = Field(default="", max_length=1000)
@@ -67,6 +67,12 @@ class EventBody(Body):
     images: list[str] | None = Field(default=None, json_schema_extra={"ref": "capture"})
     reader: str | None = Field(default=None, json_schema_extra={"ref": "account"})
     sha256: str | None = None
+
+
+class RenewBody(Body):
+    """``active``: somebody pressed a key or moved the pointer since; ``version`` is taken and not needed."""
+
+    version: int | None = None
     active: bool = True
 
 
@@ -165,8 +171,6 @@ def act(id: str, event: str) -> ResponseReturnValue:
     _check_permission(which)
     row = queries.ref_or_404(ctx, id)
     body = read_body(EventBody)
-    if which is Event.RENEW:
-        return jsonify(whole(ctx, claims.renew(ctx, row, active=body.active)))
     if body.version is None:
         raise Invalid(errors=[{"field": "version", "message": "Field required"}])
     text = text_of(body)
@@ -175,6 +179,16 @@ def act(id: str, event: str) -> ResponseReturnValue:
     reader = ctx.users.by_public_id(body.reader) if body.reader else None
     advance(ctx, row, which, version=body.version, reason=body.reason, text=text, sha256=body.sha256, reader=reader)
     return jsonify(whole(ctx, row))
+
+
+@bp.post("/requests/<request:id>/renew")
+@requires("group.request.accept")
+@passive
+@takes(RenewBody)
+def renew(id: str) -> ResponseReturnValue:
+    """Say that the holder's page is open. It keeps the claim, never the login: a page alone is nobody."""
+    row = queries.ref_or_404(ctx, id)
+    return jsonify(whole(ctx, claims.renew(ctx, row, active=read_body(RenewBody).active)))
 
 
 def _writes_already(row: Request) -> bool:
@@ -194,7 +208,7 @@ def text_of(body: EventBody) -> Text | None:
 
 def _check_permission(event: Event) -> None:
     """:raise NotFound: an event of the other side; :raise Forbidden: mine, but not held"""
-    codes = {s.code for (_, e), s in TABLE.items() if e is event} if event is not Event.RENEW else {"group.request.accept"}
+    codes = {s.code for (_, e), s in TABLE.items() if e is event}
     mine = sorted(c for c in codes if c.startswith(f"{ctx.side}."))
     if not mine:
         raise NotFound
@@ -261,7 +275,8 @@ def images(id: str) -> ResponseReturnValue:
 @body_limit(9 * 1024 * 1024)
 def capture(id: str) -> ResponseReturnValue:
     """Keep a key image: PNG or JPEG, at most 8 MB."""
-    row = queries.ref_or_404(ctx, id)
+    with ctx.reading() as seen:
+        study_id = queries.ref_or_404(seen, id).study_id
     file = request.files.get("file")
     if file is None:
         raise Invalid(errors=[{"field": "file", "message": "Field required"}])
@@ -270,7 +285,7 @@ def capture(id: str) -> ResponseReturnValue:
     except ValueError as error:
         raise Invalid(errors=[{"field": "frame", "message": "whole number"}]) from error
     view = ctx.studies.add_capture(
-        row.study_id, data=file.read(), media=file.mimetype, sop=request.form.get("sop_instance_uid", ""),
+        study_id, data=file.read(), sop=request.form.get("sop_instance_uid", ""),
         frame=max(0, frame), caption=request.form.get("caption", "").strip(),
     )
     return jsonify({"id": view.id, "sha256": view.sha256, "caption": view.caption}), 201

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from plugin_sdk import events
 from plugin_sdk.consultation import Change, Event, PartCount, State, Terms, Urgency
-from plugin_sdk.errors import Conflict, Invalid, RefusedByPlugin
+from plugin_sdk.errors import Conflict, Invalid, RefusedByPlugin, StudyCompleted, StudyLocked, StudyRequested
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.types import Ctx, LinkView, StudyFacts, UserView
 from plugins.consultation.models import Part, Request
@@ -25,18 +25,6 @@ BODY_PARTS = {
     "LIVER": 3, "KIDNEY": 3, "PELVIS": 4, "CSPINE": 5, "TSPINE": 5, "LSPINE": 5, "SPINE": 5, "EXTREMITY": 6, "HAND": 6,
     "FOOT": 6, "KNEE": 6, "ANKLE": 6, "SHOULDER": 6, "WRIST": 6, "BREAST": 7,
 }
-
-
-class StudyLocked(Conflict):
-    code, sentence = "study-locked", _l("检查已锁定")
-
-
-class StudyRequested(Conflict):
-    code, sentence = "study-requested", _l("检查已申请诊断")
-
-
-class StudyCompleted(Conflict):
-    code, sentence = "study-completed", _l("检查已完成诊断")
 
 
 class StudyIncomplete(Conflict):

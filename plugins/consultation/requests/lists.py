@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from flask import url_for
@@ -16,31 +14,17 @@ from plugin_sdk.ids import fold
 from plugin_sdk.lists import Column, Filter, ListSpec, ManyAction, RowAction
 from plugin_sdk.types import Badge, Ctx
 from plugin_sdk.web import ctx
+from plugin_sdk.words import SEX, end_moment, last_day, moment
 from plugins.consultation.models import Request
 from plugins.consultation.requests import queries
 from plugins.consultation.requests.cells import StateCell, TimeLeft
 from plugins.consultation.requests.machine import LOOKS, TABLE
 from plugins.consultation.requests.present import is_adjusted
 
-SEX = {"M": _l("男"), "F": _l("女"), "O": _l("其他")}
 URGENCY = {u.value: u.label for u in Urgency}
 MODALITIES = ("MR", "CT", "DR", "DX", "US")
 DONE = (State.CONFIRMED,)
 HIDDEN_AT_GROUP = (State.CONFIRMED, State.WITHDRAWN)
-
-
-def moment(ctx: Ctx, value: str) -> datetime:
-    """A form's time in the tenant's zone. :raise ValueError: not a time"""
-    at = datetime.fromisoformat(value)
-    return (at.replace(tzinfo=ZoneInfo(ctx.tenant.zone)) if at.tzinfo is None else at).astimezone(UTC)
-
-
-def end_moment(ctx: Ctx, value: str) -> datetime:
-    return moment(ctx, value) + (timedelta(days=1) if len(value) == 10 else timedelta())
-
-
-def last_day(ctx: Ctx) -> str:
-    return (ctx.now() - timedelta(days=1)).astimezone(ZoneInfo(ctx.tenant.zone)).strftime("%Y-%m-%dT%H:%M")
 
 
 def by_name(value: str) -> sa.ColumnElement[bool]:

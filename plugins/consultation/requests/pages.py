@@ -17,10 +17,10 @@ from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
 from plugin_sdk.types import Ctx
 from plugin_sdk.web import form_version
+from plugin_sdk.words import SEX
 from plugins.consultation.models import Entry, Request
 from plugins.consultation.requests import claims, queries
 from plugins.consultation.requests.cells import StateCell, TimeLeft
-from plugins.consultation.requests.lists import SEX
 from plugins.consultation.requests.machine import TABLE, label
 from plugins.consultation.requests.present import reason_for, shown_report
 from plugins.consultation.requests.transition import advance

@@ -15,8 +15,8 @@ from plugin_sdk.errors import DomainError, Invalid
 from plugin_sdk.i18n import now as _
 from plugin_sdk.types import LinkView, StudyFacts
 from plugin_sdk.web import ctx, requires
+from plugin_sdk.words import SEX
 from plugins.consultation.requests import create
-from plugins.consultation.requests.lists import SEX
 from plugins.consultation.settings import Connection, Reading
 
 bp = Blueprint("start", __name__, template_folder="../templates")

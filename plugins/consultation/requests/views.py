@@ -7,9 +7,10 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from plugin_sdk.consultation import Event, State
-from plugin_sdk.errors import Conflict, DomainError, NotFound
+from plugin_sdk.errors import Conflict, DomainError, NotFound, StaleVersion
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
+from plugin_sdk.types import Ctx
 from plugin_sdk.web import ctx, requires, show_list
 from plugins.consultation.models import Request
 from plugins.consultation.reports import document
@@ -98,7 +99,7 @@ def _confirm(row: Request) -> DomainError | None:
 @requires("hospital.report.print")
 def report(id: str) -> ResponseReturnValue:
     """报告预览: what will be printed, from the same content."""
-    row = _confirmed_row(id)
+    row = _confirmed_row(ctx, id)
     sheet = Markup(document.preview(ctx, row))  # our own template made it, with autoescape
     return render_template(
         "consultation/report.html", row=row, sheet=sheet, document=queries.document_of(ctx, row.id),
@@ -108,8 +109,9 @@ def report(id: str) -> ResponseReturnValue:
 @bp.post("/requests/<request:id>/report/save")
 @requires("hospital.report.print")
 def save_report(id: str) -> ResponseReturnValue:
-    row = _confirmed_row(id)
-    document.keep(ctx, row, document.pdf(ctx, row), state="saved")
+    with ctx.reading() as seen:
+        drawn = document.draw(seen, _confirmed_row(seen, id), keep=True)
+    document.attach(ctx, _confirmed_row(ctx, id), drawn, state="saved")
     flash(_("报告已保存"), "good")
     return redirect(url_for(".report", id=id), 303)
 
@@ -118,11 +120,14 @@ def save_report(id: str) -> ResponseReturnValue:
 @requires("hospital.report.print")
 def print_report(id: str, how: str) -> Response:
     """Hand the PDF out; the first time sets 已打印."""
-    row = _confirmed_row(id)
-    data = document.pdf(ctx, row)
+    with ctx.reading() as seen:
+        drawn = document.draw(seen, _confirmed_row(seen, id), keep=False)
+    row = _confirmed_row(ctx, id)
+    if row.sealed_version != drawn.n:
+        raise StaleVersion
     if row.printed_at is None:
         advance(ctx, row, Event.PRINTED, version=row.version)
-    return document.response(data, row.public_id, inline=how == "print")
+    return document.response(drawn.data, row.public_id, inline=how == "print")
 
 
 @bp.get("/requests/<request:id>/captures/<capture:capture_id>")
@@ -135,9 +140,9 @@ def capture(id: str, capture_id: str) -> Response:
     return response
 
 
-def _confirmed_row(id: str) -> Request:
-    row = queries.ref_or_404(ctx, id)
-    if queries.sealed_of(ctx, row.id) is None:
+def _confirmed_row(of: Ctx, id: str) -> Request:
+    row = queries.ref_or_404(of, id)
+    if queries.sealed_of(of, row.id) is None:
         raise NotFound
     if row.state is not State.CONFIRMED:
         raise NotConfirmed

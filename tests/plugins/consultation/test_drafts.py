@@ -135,3 +135,16 @@ def test_submitting_alone_needs_both_rights_and_a_connection_that_allows_it(
     step(world.reader, other, "accept")
     opened = step(world.reader, other, "open")
     assert world.reader.call("POST", f"/requests/{other['id']}/submit", {"version": opened["version"], **WORDS}).status_code == 403
+
+
+def test_an_open_page_alone_keeps_the_claim_but_not_the_login(world: World, make_study: Callable[..., Study]) -> None:
+    request = ask(world, make_study(world))
+    step(world.reader, request, "accept")
+    client = world.reader.browser()
+    page = f"/t/{world.group.code}/diagnosis"
+    headers = {"X-CSRFToken": client.get(page).get_data(as_text=True).split('name="csrf_token" value="')[1].split('"')[0]}
+    clock.shift(timedelta(minutes=20))
+    beat = client.post(f"/api/v1/t/{world.group.code}/requests/{request['id']}/renew", json={"active": False}, headers=headers)
+    assert beat.status_code == 200
+    clock.shift(timedelta(minutes=11))
+    assert client.get(page).status_code == 303

@@ -1,0 +1,92 @@
+"""Commands as scripts see them: what they print and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydicom.data import get_testdata_file
+
+
+class Shell:
+    """Runs ``telerad`` as a process on a data folder of its own."""
+
+    def __init__(self, data: Path) -> None:
+        self.env = {**os.environ, "TELERAD_DATA": str(data), "TELERAD_LOG": "error"}
+
+    def run(self, *args: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "core.cli", *args], env=self.env, capture_output=True, text=True, timeout=120
+        )
+        return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    made = Shell(tmp_path_factory.mktemp("cli"))
+    assert made.run("db", "upgrade")[0] == 0
+    assert made.run("tenant", "create", "HCLI", "--kind", "hospital", "--name", "测试医院")[:2] == (0, "HCLI\n")
+    assert made.run("user", "create", "13912345678", "--name", "测试", "--tenant", "HCLI", "--role", "doctor")[0] == 0
+    return made
+
+
+def test_the_doctor_ends_with_1_when_anything_is_wrong(shell: Shell) -> None:
+    status, out, _ = shell.run("doctor")
+    assert "BAD  queue" in out
+    assert "ok   schema: 0 differences" in out
+    assert status == 1
+
+
+def test_the_doctor_masks_secrets(shell: Shell) -> None:
+    key = (Path(shell.env["TELERAD_DATA"]) / "secret.key").read_text()
+    _, out, _ = shell.run("doctor")
+    assert key not in out and "****" in out
+
+
+def test_a_schema_that_differs_ends_the_check_with_1(tmp_path: Path) -> None:
+    empty = Shell(tmp_path)
+    status, out, _ = empty.run("db", "check")
+    assert status == 1 and "study" in out
+    assert empty.run("db", "upgrade")[0] == 0
+    assert empty.run("db", "check")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "sentence"),
+    [
+        (("tenant", "create", "HCLI", "--kind", "hospital", "--name", "x"), 1, "编码已被使用"),
+        (("tenant", "create", "bad", "--kind", "hospital", "--name", "x"), 1, "编码为 2-16 位"),
+        (("user", "create", "139", "--name", "x"), 1, "手机号应为 11 位数字"),
+        (("token", "create", "13912345678", "NOPE"), 1, "no member of NOPE"),
+        (("ingest", "setup.cfg", "--tenant", "NOPE"), 1, "没有此医院"),
+        (("nonsense",), 2, "No such command"),
+        (("user", "create", "13900000001", "--name", "x", "--tenant", "HCLI"), 2, "belong together"),
+    ],
+)
+def test_a_refusal_is_one_sentence_and_1_and_a_misuse_is_2(
+    shell: Shell, args: tuple[str, ...], status: int, sentence: str
+) -> None:
+    ended, out, said = shell.run(*args)
+    assert (ended, out) == (status, "")
+    assert sentence in said and "Traceback" not in said
+
+
+def test_a_first_password_obeys_the_rule_and_is_printed_once(shell: Shell) -> None:
+    args = ("user", "create", "13912345679", "--name", "测试乙", "--tenant", "HCLI", "--role", "technician")
+    phone, password = shell.run(*args)[1].split()
+    assert phone == "13912345679" and 8 <= len(password) <= 24
+    assert shell.run(*args)[1].split() == ["13912345679"]
+
+
+def test_ingest_prints_a_line_per_file_and_then_the_counts(shell: Shell) -> None:
+    status, out, _ = shell.run("ingest", str(get_testdata_file("CT_small.dcm")), "setup.cfg", "--tenant", "HCLI")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert status == 0
+    assert [(x["name"], x["outcome"], x["reason"]) for x in lines[:-1]] == [
+        ("CT_small.dcm", "stored", ""), ("setup.cfg", "refused", "not_dicom")
+    ]
+    assert lines[-1] == {"counts": {"files": 2, "stored": 1, "duplicate": 0, "held": 0, "refused": 1}}
