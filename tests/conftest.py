@@ -30,6 +30,7 @@ from core.tenancy.sessions import all_tenants
 from core.work import runner
 from plugin_sdk.ids import row_id
 from plugin_sdk.types import UserView
+from tests.canary import WatchedClient
 
 numbers = count(1)
 PASSWORD = "Secret2026$"
@@ -54,9 +55,26 @@ def app(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator
     data = tmp_path_factory.mktemp("house")
     app = create_app(config.load({}, data=data, testing=True, strict_plugins="1", database_url=database_url))
     passwords.HASHER = passwords.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+    app.test_client_class = WatchedClient
     with app.app_context():
         migrate.upgrade(app.house)
     yield app
+
+
+@pytest.fixture(scope="session")
+def strangers(app: TeleradFlask) -> World:
+    """A hospital and a group whose every text holds the mark; with them in the house, every client of it watches."""
+    from tests.contract import stage
+
+    world = make_world.__wrapped__(app)(stage.MARK)
+    stage.things(world, stage.MARK)
+    return world
+
+
+@pytest.fixture(autouse=True)
+def _watched(request: pytest.FixtureRequest) -> None:
+    if {"app", "database_url"} <= set(request.fixturenames):  # the whole house, not some app of a test's own
+        request.getfixturevalue("strangers")
 
 
 @pytest.fixture
@@ -88,9 +106,15 @@ class Member:
     def call(self, method: str, path: str, json: Any = None, **kw: Any) -> TestResponse:
         """Call ``/api/v1/t/<my tenant><path>`` with my token."""
         headers = {"Authorization": f"Bearer {self.token}", **kw.pop("headers", {})}
-        return self.app.test_client().open(
+        return self.client().open(
             f"/api/v1/t/{self.tenant.code}{path}", method=method, json=json, headers=headers, **kw
         )
+
+    def client(self) -> FlaskClient:
+        """A client that may read what is my tenant's."""
+        client = self.app.test_client()
+        client.reads = self.tenant.name  # type: ignore[attr-defined]
+        return client
 
     def ctx(self, *, write: bool = True) -> TenantCtx:
         """My ctx; the caller commits and closes."""
@@ -99,7 +123,7 @@ class Member:
 
     def browser(self) -> FlaskClient:
         """A client that logged in through the form."""
-        client = self.app.test_client()
+        client = self.client()
         client.get("/login")
         answer = client.post("/login", data={"phone": self.account.phone, "password": PASSWORD, "csrf_token": csrf(client)})
         assert answer.status_code == 303, answer.get_data(as_text=True)[:400]

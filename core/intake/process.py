@@ -30,8 +30,11 @@ HEAD = 4
 def process_upload(ctx: TenantCtx, *, upload: str) -> None:
     """Let every file of a batch in, then say that it is done.
 
+    :raise NotFound: no upload of this tenant; nothing is left on the disk then
     :raise BlockingIOError: another process is at it
     """
+    with own(ctx, write=False) as reading:
+        queries.by_public_id(reading, upload)
     with claimed(ctx, upload):
         with own(ctx, write=False) as reading:
             row = queries.by_public_id(reading, upload)

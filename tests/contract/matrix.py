@@ -1,25 +1,32 @@
 """Every route, every visitor: cases from the URL map, expectations written by hand, and the one loop that asks.
 
-Nobody lists routes here: the application does. A view without a mark, or a URL variable that does not say what it
-names, is a :class:`Gap` until somebody writes the line that says so.
+Nobody lists routes here: the application does. Adding a route costs nothing, unless it has one of these:
+
+* an unsafe method with a body: one line in ``requests_made.MADE`` (a valid request);
+* a state that it needs: one line in ``test_matrix.NEEDS`` or ``NO_REQUEST``;
+* a new kind of id in its path: a factory in ``stage.things`` and a word in ``RESOURCES`` here;
+* ids in its form: one line in ``test_others_ids.FORMS``; in its JSON body: ``json_schema_extra={"ref": ...}``;
+* a new kind of access: a row in ``EXPECTED``, and cards of who may pass in ``stage``.
+
+A view without a mark, or a URL variable that does not say what it names, is a :class:`Gap` until that line is written.
+Which visitors are not asked, and why, is ``NOT_ASKED``: the test counts its lines, not the cells.
 """
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Flask
-from pypdf import PdfReader
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from plugin_sdk.web import Access
+from tests.canary import MARK, readable
 from tests.contract.requests_made import request_of
-from tests.contract.stage import MARK, SIDES, UNKNOWN, Card, Stage, Writes, changed, rows_of, switch
+from tests.contract.stage import SIDES, UNKNOWN, Card, Stage, Writes, changed, files_of, rows_of, switch
 
 RESOURCES = frozenset(
     {"study", "request", "upload", "access", "capture", "notice", "study_uid", "series_uid", "sop_uid", "frames"}
@@ -49,7 +56,10 @@ EXPECTED: Mapping[str, Mapping[str, int]] = {
     "opening": {**{k: v for k, v in API.items() if k not in ("stranger", "stranger_token", "wrong_side", "plugin_off")},
                 "rightless": 404},
     "account": {k: v for k, v in PAGE.items() if k not in (
-        "former", "stranger", "stranger_token", "foreign", "unknown", "rightless", "wrong_side", "plugin_off")},
+        "former", "stranger", "stranger_token", "rightless", "wrong_side", "plugin_off")},
+    # To whoever is no operator the platform's pages do not exist.
+    "operator": {**{k: v for k, v in PAGE.items() if k not in ("stranger", "stranger_token", "wrong_side", "plugin_off")},
+                 "rightless": 404},
     "public": {"no_csrf": 400, "foreign_origin": 403, "cross_site": 403},
 }
 OTHERWISE: Mapping[tuple[str, str], int] = {
@@ -62,6 +72,19 @@ OTHERWISE: Mapping[tuple[str, str], int] = {
 """Cells that differ from their row of EXPECTED."""
 SAFE = frozenset({"GET", "OPTIONS"})
 BY_SESSION = frozenset({"no_csrf", "foreign_origin", "cross_site"})
+BY_TENANT = frozenset({"stranger", "stranger_token", "wrong_side", "plugin_off"})
+VISITORS = tuple(PAGE)
+NOT_ASKED: tuple[tuple[str, frozenset[str], Callable[[Case, str | None], bool]], ...] = (
+    ("a public page turns nobody away", frozenset(VISITORS) - BY_SESSION, lambda c, owner: c.surface == "public"),
+    ("an account page belongs to no tenant", BY_TENANT | {"former", "rightless"}, lambda c, owner: c.surface == "account"),
+    ("a platform page belongs to no tenant", BY_TENANT, lambda c, owner: c.surface == "operator"),
+    ("an opening's address names no tenant", BY_TENANT, lambda c, owner: c.surface == "opening"),
+    ("reading changes nothing", BY_SESSION, lambda c, owner: c.method in SAFE),
+    ("nothing in the path belongs to anybody", frozenset({"foreign", "unknown"}), lambda c, owner: not c.owned),
+    ("both sides have the page", frozenset({"wrong_side"}), lambda c, owner: c.both_sides),
+    ("core cannot be switched off", frozenset({"plugin_off"}), lambda c, owner: owner is None),
+)
+"""Why a visitor does not come to a case: the reason, the visitors, and when. ``owner`` is the route's plugin."""
 
 
 Rows = tuple[dict[str, str], dict[str, str]]
@@ -87,7 +110,7 @@ class Case:
         path = self.rule.rule
         if self.access.kind == "image":
             return "opening" if path.startswith("/g/") else "image"
-        kinds = {"public": "public", "signed_in": "account"}
+        kinds = {"public": "public", "signed_in": "account", "operator": "operator", "guest": "guest", "node": "node"}
         return kinds.get(self.access.kind, "api" if path.startswith("/api/") else "page")
 
     @property
@@ -98,6 +121,15 @@ class Case:
     @property
     def word(self) -> str:
         return dict(self.words).get("event", "")
+
+    @property
+    def both_sides(self) -> bool:
+        return {c.partition(".")[0] for c in self.access.any_of} == set(SIDES) and not self.word
+
+    @property
+    def card(self) -> str:
+        """Who gets through: most are asked with a token, pages of an account with a session."""
+        return {"account": "session", "public": "session", "operator": "operator"}.get(self.surface, "right")
 
     def __str__(self) -> str:
         words = "".join(f" {w}" for _, w in self.words)
@@ -112,6 +144,8 @@ def cases(app: Flask, *, only: Callable[[str], bool] = lambda endpoint: True) ->
         access = getattr(app.view_functions[rule.endpoint], "access", None)
         if not isinstance(access, Access):
             raise Gap(f"{rule.rule}: no access mark")
+        if access.kind in ("guest", "node") and access.kind not in EXPECTED:
+            raise Gap(f"{rule.rule}: @{access.kind} has no row in EXPECTED")
         kinds = tuple((name, _resource(rule, name)) for name in sorted(rule.arguments - {"tenant"}) if name not in WORDS)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}) or ["OPTIONS"]:
             for words in _words(rule):
@@ -155,9 +189,15 @@ def url(stage: Stage, case: Case, *, tenant: str, ids: Mapping[str, str], swap: 
         return str(stage.app.url_map.bind("localhost").build(case.rule.endpoint, values, method=case.method))
 
 
-def call(stage: Stage, case: Case, where: str, card: Card | None, ids: Mapping[str, str], **headers: str) -> TestResponse:
+def call(
+    stage: Stage, case: Case, where: str, card: Card | None, ids: Mapping[str, str], *, made: dict[str, Any] | None = None,
+    **headers: str,
+) -> TestResponse:
+    """Ask with a valid request, or with ``made``."""
     client = stage.app.test_client()
-    made = request_of(case.rule.endpoint, case.word, ids, stage.mine) if case.method not in SAFE else {}
+    client.reads = MARK  # the walk judges what it sees itself
+    if made is None:
+        made = request_of(case.rule.endpoint, case.word, ids, stage.mine) if case.method not in SAFE else {}
     sent = {**made.pop("headers", {}), **headers}
     if card is not None and card.token:
         sent["Authorization"] = f"Bearer {card.token}"
@@ -180,25 +220,23 @@ def visits(stage: Stage, case: Case) -> Iterator[tuple[str, Callable[[], TestRes
         yield "no_csrf", lambda: call(stage, case, home, card, mine, **{"X-CSRFToken": ""})
         yield "foreign_origin", lambda: call(stage, case, home, card, mine, Origin="https://elsewhere.example")
         yield "cross_site", lambda: call(stage, case, home, card, mine, **{"Sec-Fetch-Site": "cross-site"})
-    right = cards["right"][case.side]
+    right = cards[case.card][case.side]
     if "tenant" in case.rule.arguments:
         away = url(stage, case, tenant=stage.tenant(case.side, "theirs").code, ids=stage.ids["theirs"])
         yield "stranger", lambda: call(stage, case, away, cards["session"][case.side], stage.ids["theirs"])
         yield "stranger_token", lambda: call(stage, case, away, right, stage.ids["theirs"])
-        yield from _other_side(stage, case)
+        if not case.both_sides:
+            yield "wrong_side", lambda: _from_other_side(stage, case)
     for who, ids in (("foreign", foreign(stage, case)), ("unknown", unknown(case))):
         for swap in variants(case, ids):
             where = url(stage, case, tenant=stage.tenant(case.side).code, ids=mine, swap=swap)
             yield who, lambda where=where: call(stage, case, where, right, mine)  # type: ignore[misc]
 
 
-def _other_side(stage: Stage, case: Case) -> Iterator[tuple[str, Callable[[], TestResponse]]]:
-    both = {c.partition(".")[0] for c in case.access.any_of} == set(SIDES)
-    if both and not case.word:
-        return
+def _from_other_side(stage: Stage, case: Case) -> TestResponse:
     other = "group" if case.side == "hospital" else "hospital"
     where = url(stage, case, tenant=stage.tenant(other).code, ids=stage.ids["mine"])
-    yield "wrong_side", lambda: call(stage, case, where, stage.cards["right"][other], stage.ids["mine"])
+    return call(stage, case, where, stage.cards["right"][other], stage.ids["mine"])
 
 
 def foreign(stage: Stage, case: Case) -> dict[str, str]:
@@ -217,27 +255,43 @@ def variants(case: Case, ids: Mapping[str, str]) -> list[Mapping[str, str]]:
 
 @dataclass
 class Result:
-    cells: int = 0
+    """``asked``: case and visitor of each cell."""
+
+    asked: set[tuple[str, str]] = field(default_factory=set)
     failures: tuple[str, ...] = ()
 
     def add(self, *lines: str) -> None:
         self.failures += lines
 
 
+def expected_cells(found: list[Case], owner_of: Callable[[str], str | None]) -> set[tuple[str, str]]:
+    """Cases times visitors, without those of ``NOT_ASKED``."""
+    cells = set()
+    for case in found:
+        owner = owner_of(case.rule.endpoint)
+        excused = {who for _, visitors, when in NOT_ASKED if when(case, owner) for who in visitors}
+        cells |= {(str(case), who) for who in VISITORS if who not in excused}
+    return cells
+
+
 def walk(stage: Stage, found: list[Case], *, expected: Mapping[str, Mapping[str, int]] = EXPECTED) -> Result:
     """Send every visitor to every case. What an answer shows and what it leaves behind counts as much as its status."""
     result, before, writes = Result(), (rows_of(stage.mine), rows_of(stage.theirs)), Writes()
+    files = files_of(stage.app)
     try:
         for case in found:
             row = {**expected[case.surface], **{w: s for (e, w), s in OTHERWISE.items() if e == case.rule.endpoint}}
             for who, ask in visits(stage, case):
                 if who not in row:
                     continue
-                result.cells += 1
+                result.asked.add((str(case), who))
                 writes.take()
                 _judge(result, case, who, ask(), row[who])
                 if writes.take():
                     before = _unchanged(result, stage, case, who, before)
+            if (now := files_of(stage.app)) != files:
+                result.add(f"{case}: left or took files: {sorted(set(now.items()) ^ set(files.items()))[:4]}")
+                files = now
     finally:
         writes.close()
     return result
@@ -266,21 +320,13 @@ def walk_off(stage: Stage, found: list[Case], owner_of: Callable[[str], str | No
         try:
             for case in found:
                 if owner_of(case.rule.endpoint) == plugin and "tenant" in case.rule.arguments:
-                    result.cells += 1
+                    result.asked.add((str(case), "plugin_off"))
                     where = url(stage, case, tenant=stage.tenant(case.side).code, ids=stage.ids["mine"])
                     answer = call(stage, case, where, stage.cards["right"][case.side], stage.ids["mine"])
                     _judge(result, case, "plugin_off", answer, 404)
         finally:
             switch(stage, plugin, on=True)
     return result
-
-
-def readable(answer: TestResponse) -> str:
-    """All that a person could read in an answer: body, headers, the text of a PDF."""
-    text = answer.get_data().decode("utf-8", "replace") + str(answer.headers)
-    if answer.mimetype == "application/pdf":
-        text += "".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.get_data())).pages)
-    return text
 
 
 def plain(answer: TestResponse, ids: Mapping[str, str]) -> tuple[int, str]:
@@ -294,7 +340,7 @@ def plain(answer: TestResponse, ids: Mapping[str, str]) -> tuple[int, str]:
 
 def pairs(stage: Stage, case: Case) -> Iterator[tuple[tuple[int, str], tuple[int, str]]]:
     """What a foreign id answers beside what an unknown one does, in the same place."""
-    right, home, mine = stage.cards["right"][case.side], stage.tenant(case.side).code, stage.ids["mine"]
+    right, home, mine = stage.cards[case.card][case.side], stage.tenant(case.side).code, stage.ids["mine"]
     for a, b in zip(variants(case, foreign(stage, case)), variants(case, unknown(case)), strict=True):
         answers = [
             plain(call(stage, case, url(stage, case, tenant=home, ids=mine, swap=s), right, mine), s) for s in (a, b)
@@ -302,4 +348,7 @@ def pairs(stage: Stage, case: Case) -> Iterator[tuple[tuple[int, str], tuple[int
         yield answers[0], answers[1]
 
 
-__all__ = ["EXPECTED", "Case", "Gap", "Result", "call", "cases", "pairs", "url", "walk", "walk_off"]
+__all__ = [
+    "EXPECTED", "NOT_ASKED", "VISITORS", "Case", "Gap", "Result", "call", "cases", "expected_cells", "pairs", "readable",
+    "url", "walk", "walk_off",
+]

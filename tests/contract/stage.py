@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -26,10 +27,9 @@ from core.tenancy.sessions import all_tenants
 from core.work.models import Notice
 from plugin_sdk.db import metadata
 from tests import conftest
+from tests.canary import MARK
 from tests.conftest import Member, World, csrf, make_member
 
-MARK = "Kanarienvogel7"
-"""Stands in every text of the other world; no answer made for ours may hold it. Plain letters, or JSON would hide it."""
 UNKNOWN = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ"
 SIDES = ("hospital", "group")
 WALK = ("SUBMITTED", "ACCEPTED", "DIAGNOSING", "PENDING_REVIEW", "REVIEWING", "APPROVED", "CONFIRMED")
@@ -94,11 +94,20 @@ def _cards(stage: Stage, side: str) -> dict[str, Card]:
             db.flush()
             _update(db, Membership, Membership.account_id == people["rightless"].account.id, role_id=none.id)
     return {
-        "right": Card(token=admin.token), "session": _session(admin), "expired": gone, "logged_out": out,
+        "right": Card(token=admin.token), "operator": _operator(stage, tenant), "session": _session(admin), "expired": gone, "logged_out": out,
         "disabled": disabled, "disabled_token": Card(token=people["disabled"].token),
         **{n: Card(token=t) for n, t in tokens.items()},
         **{n: Card(token=people[n].token) for n in ("former", "must_change", "rightless")},
     }
+
+
+def _operator(stage: Stage, tenant: Tenant) -> Card:
+    """The session of an operator of the platform."""
+    with stage.app.app_context():
+        member = make_member(stage.app, tenant, "admin", "operator")
+        with all_tenants(write=True) as db:
+            _update(db, Account, Account.id == member.account.id, platform_role="operator")
+    return _session(member)
 
 
 def _update(db: Any, model: Any, where: Any, **values: Any) -> None:
@@ -202,23 +211,50 @@ def upload(world: World) -> str:
     return str(answer.headers["Location"].rpartition("/")[2])
 
 
+HOUSE = frozenset({"lease", "login_attempt", "plugin_fault", "session"})
+"""Tables whose rows belong to no tenant and no member, or (sessions) move with every visit."""
+BELONGS: Mapping[str, str] = {
+    "tenant": "id", "account": "account:id", "credential": "account:account_id", "signature": "account:account_id",
+    "list_columns": "account:account_id", "setting": "scope_id", "delivery": "outbox_id",
+}
+"""Tables without a tenant's column of their own, and the column that says whose the row is."""
+
+
 def rows_of(world: World) -> dict[str, str]:
-    """A digest per table of every row that belongs to a world's tenants or its people."""
-    tenants = (world.hospital.id, world.group.id)
-    accounts = [m.account.id for m in world.people.values()]
-    found = {}
+    """A digest per table of every row that belongs to a world's tenants or its people.
+
+    :raise KeyError: a table of which nobody said whose its rows are: see ``BELONGS`` and ``HOUSE``
+    """
     with world.app.app_context(), all_tenants() as db:
+        found = {}
         for table in metadata.sorted_tables:
-            names = [c for c in ("tenant_id", "hospital_id", "group_id", "owner_tenant") if c in table.c]
-            if table.name == "tenant":
-                names = ["id"]
-            where = sa.or_(*(table.c[n].in_(tenants) for n in names)) if names else None
-            if table.name in ("account", "credential", "signature"):
-                where = table.c["id" if table.name == "account" else "account_id"].in_(accounts)
-            if where is not None:
-                rows = db.execute(sa.select(table).where(where).order_by(*table.primary_key.columns)).all()
+            if table.name not in HOUSE:
+                rows = db.execute(sa.select(table).where(_whose(world, table)).order_by(*table.primary_key.columns)).all()
                 found[table.name] = hashlib.sha256(json.dumps([[str(v) for v in r] for r in rows]).encode()).hexdigest()
     return found
+
+
+def _whose(world: World, table: sa.Table) -> sa.ColumnElement[bool]:
+    tenants = (world.hospital.id, world.group.id)
+    names = [c for c in ("tenant_id", "hospital_id", "group_id", "owner_tenant") if c in table.c]
+    if names:
+        return sa.or_(*(table.c[n].in_(tenants) for n in names))
+    of, _, column = BELONGS[table.name].rpartition(":")
+    if of == "account":
+        return table.c[column].in_([m.account.id for m in world.people.values()])
+    if column == "outbox_id":
+        outbox = metadata.tables["outbox"]
+        return table.c[column].in_(sa.select(outbox.c.id).where(outbox.c.tenant_id.in_(tenants)))
+    return table.c[column].in_(tenants)
+
+
+def files_of(app: Any) -> dict[str, int]:
+    """Every file of the house's data folder and its length."""
+    config = app.house.config
+    return {
+        str(path): path.stat().st_size
+        for folder in (config.blobs, config.uploads) for path in folder.rglob("*") if path.is_file()
+    }
 
 
 class Writes:
