@@ -134,6 +134,11 @@ class TenantCtx:
     def now(self) -> datetime:
         return clock.now()
 
+    def signing_time(self) -> datetime:
+        """:raise ClockJumped: this process's clock and the database's differ by more than a minute"""
+        clock.check(self.db)
+        return clock.now()
+
     def settings(self, of: type[T], *, scope_id: int | None = None) -> T:
         """Settings of this tenant, or of a connection by its id."""
         _, scope = settings.catalogue().prefix(of)
@@ -187,7 +192,8 @@ class TenantCtx:
 
     def emit(self, event: DomainEvent) -> None:
         event = replace(event, tenant_id=self.tenant.id, by=self.user.id if self.user else 0)
-        outbox.emit(self.db, self.app.plugins.house, event)
+        absent = self.enabled - self.app.plugins.house.by_owner.keys()
+        outbox.emit(self.db, self.app.plugins.house, event, absent=absent)
 
     def enqueue(self, job: str, **args: Any) -> str:
         root = self._root()

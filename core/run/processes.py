@@ -57,20 +57,22 @@ def web(config: Config, *, host: str, port: int) -> None:
 
 
 def worker(config: Config) -> None:
-    """Run jobs until SIGTERM; a job in hand is finished first. Each runs in a child, so none harms the next."""
+    """Run jobs until SIGTERM; a job in hand is finished first. Each ring is answered by a child that runs what is due."""
     app = create_app(config)
     house: Application = app.house
 
-    def run(row_id: int) -> None:
+    def run() -> None:
         with app.app_context():
             db.engine.dispose(close=False)
-            runner.run_job(house, row_id)
+            runner.work(house)
 
-    jobs.REGISTERED.update(dict.fromkeys(house.plugins.house.jobs, run))
+    jobs.REGISTERED.update(dict.fromkeys([jobs.ANY, *house.plugins.house.jobs], run))
     connection = jobs.connect(config.redis_url)
-    Worker(
+    worker = Worker(
         [jobs.queue(connection)], connection=connection, serializer=JSONSerializer, job_class=jobs.RegisteredJob
-    ).work(logging_level="WARNING")
+    )
+    worker.max_connection_wait_time = 2.0
+    worker.work(logging_level="WARNING")
 
 
 def clock(config: Config) -> None:

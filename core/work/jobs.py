@@ -1,14 +1,15 @@
 """Jobs: a row is the record, the queue rings. A job may run twice and must not mind.
 
-RQ carries the job's registered name and the row's id and nothing else; a name that is not registered is refused by the
-worker, so that whoever can write to the queue still cannot call a function.
+RQ carries a job's registered name and nothing else: a ring says that there is something to do, and the worker asks the
+database whose turn it is. A name that is not registered is refused by the worker, so that whoever can write to the
+queue still cannot call a function.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from datetime import timedelta
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,12 +23,16 @@ from sqlalchemy.orm import Session
 
 from core import clock
 from core.host.registry import House
+from core.work import turns
 from core.work.models import Job
 
 log = logging.getLogger(__name__)
 QUEUE = "telerad"
-TRIES = 5
-LEASE = timedelta(minutes=10)
+ANY = "work.any"
+"""Rings without naming a job."""
+TRIES = 8
+RINGS = 32
+"""More rings than this wake nobody who is not awake: each worker goes on until nothing is due."""
 REGISTERED: dict[str, Any] = {}
 
 
@@ -66,12 +71,20 @@ def enqueue(
     """
     if name not in house.jobs:
         raise KeyError(f"job {name!r} is not registered")
+    return queue_row(session, name, tenant_id=tenant_id, account_id=account_id, args=args)
+
+
+def queue_row(session: Session, name: str, *, tenant_id: int | None, account_id: int = 0, args: dict[str, Any]) -> str:
+    """Write a job of any name: that of a plugin which did not start waits until it has.
+
+    :return: public id of the job; :raise TypeError: arguments that are not JSON
+    """
     json.dumps(args)
     at = clock.now()
     row = Job(tenant_id=tenant_id, account_id=account_id, name=name, args=args, queued_at=at, next_at=at)
     session.add(row)
     session.flush()
-    session.info.setdefault("ring", []).append((name, row.id))
+    session.info.setdefault("ring", set()).add(name)
     return row.public_id
 
 
@@ -82,11 +95,13 @@ class Bell:
         self.url = url
         self._redis: Redis | None = None
 
-    def ring(self, name: str, row_id: int) -> None:
+    def ring(self, name: str) -> None:
         try:
             if self._redis is None:
                 self._redis = connect(self.url)
-            queue(self._redis).enqueue(name, row_id, result_ttl=0, failure_ttl=3600, job_timeout=3600)
+            bell = queue(self._redis)
+            if bell.count < RINGS:
+                bell.enqueue(name, result_ttl=0, failure_ttl=3600, job_timeout=3600)
         except (RedisError, OSError) as error:
             log.warning("queue does not answer", extra={"error": type(error).__name__})
 
@@ -96,26 +111,15 @@ class Bell:
         event.listen(Session, "after_rollback", _forget)
 
     def _committed(self, session: Session) -> None:
-        for name, row_id in session.info.pop("ring", ()):
-            self.ring(name, row_id)
+        for name in sorted(session.info.pop("ring", ())):
+            self.ring(name)
 
 
 def _forget(session: Session) -> None:
     session.info.pop("ring", None)
 
 
-def due(session: Session, limit: int = 200) -> list[tuple[str, int]]:
-    """Jobs that wait without having been rung for, or whose worker went away: ring again."""
-    at = clock.now()
-    rows = session.execute(
-        sa.select(Job.name, Job.id)
-        .where(
-            sa.or_(
-                sa.and_(Job.state == "queued", Job.next_at <= at - timedelta(seconds=5)),
-                sa.and_(Job.state == "running", Job.lease_until < at),
-            )
-        )
-        .order_by(Job.next_at)
-        .limit(limit)
-    )
-    return [(name, row_id) for name, row_id in rows]
+def due(session: Session, known: Collection[str]) -> int:
+    """How many jobs wait or were left behind by a worker that went away, 100 at most: somebody must ring."""
+    rows = sa.select(Job.id).where(turns.is_due(Job, clock.of(session)), Job.name.in_(list(known))).limit(100)
+    return session.scalar(sa.select(sa.func.count()).select_from(rows.subquery())) or 0

@@ -24,22 +24,29 @@ class Outbox(Base):
 
 
 class Delivery(Base):
-    """One event for one listener: ``waiting leased done parked``, retried alone."""
+    """One event for one listener: ``waiting leased done parked``, retried alone.
+
+    ``handler`` is ``<plugin>:*`` where the plugin was on but had not started: who listens is found when it has.
+    ``fence`` grows with each lease; what an earlier holder writes is refused.
+    """
 
     __tablename__ = "delivery"
     id: Mapped[Pk]
     outbox_id: Mapped[int] = mapped_column(BigInt, sa.ForeignKey("outbox.id", ondelete="CASCADE"))
+    tenant_id: Mapped[int] = mapped_column(BigInt, sa.ForeignKey("tenant.id"))
     plugin: Mapped[str] = mapped_column(sa.String(30))
     handler: Mapped[str] = mapped_column(sa.String(120))
     state: Mapped[str] = mapped_column(sa.String(10), default="waiting")
     tries: Mapped[int] = mapped_column(default=0)
     next_at: Mapped[datetime]
     lease_until: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(default=0)
     err: Mapped[str] = mapped_column(sa.String(300), default="")
     __table_args__ = (
         sa.UniqueConstraint("outbox_id", "handler"),
         sa.Index(
             "ix_delivery_due",
+            "tenant_id",
             "next_at",
             sqlite_where=sa.text("state in ('waiting','leased')"),
             postgresql_where=sa.text("state in ('waiting','leased')"),
@@ -78,7 +85,10 @@ class CoreTimer(Base):
 
 
 class Job(Base):
-    """A job: the row is the record, the queue only wakes a worker. ``tenant_id`` null for the platform's own."""
+    """A job: the row is the record, the queue only wakes a worker. ``tenant_id`` null for the platform's own.
+
+    ``queued running done failed``. ``fence`` is the turn it was last taken in, a number that grows over all jobs.
+    """
 
     __tablename__ = "job"
     id: Mapped[Pk]
@@ -92,15 +102,18 @@ class Job(Base):
     queued_at: Mapped[datetime]
     next_at: Mapped[datetime]
     lease_until: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(default=0)
     done_at: Mapped[datetime | None]
     err: Mapped[str] = mapped_column(sa.String(300), default="")
     __table_args__ = (
         sa.Index(
             "ix_job_due",
+            "tenant_id",
             "next_at",
             sqlite_where=sa.text("state in ('queued','running')"),
             postgresql_where=sa.text("state in ('queued','running')"),
         ),
+        sa.Index("ix_job_turn", "tenant_id", "fence"),
     )
 
 
@@ -120,6 +133,22 @@ class Notice(Base, TenantMixin):
     done_at: Mapped[datetime | None]
     __table_args__ = (
         sa.Index("ix_notice_mine", "account_id", "tenant_id", "todo", "id"),
+        sa.Index(
+            "ix_notice_unread",
+            "account_id",
+            "tenant_id",
+            "todo",
+            sqlite_where=sa.text("read_at IS NULL"),
+            postgresql_where=sa.text("read_at IS NULL"),
+        ),
+        sa.Index(
+            "ix_notice_open",
+            "account_id",
+            "tenant_id",
+            "todo",
+            sqlite_where=sa.text("done_at IS NULL"),
+            postgresql_where=sa.text("done_at IS NULL"),
+        ),
         sa.Index("ix_notice_ref", "tenant_id", "ref"),
     )
 

@@ -43,3 +43,13 @@ def done(session: Session, *, tenant_id: int, kind: str, ref: str) -> None:
         .values(done_at=clock.now())
         .execution_options(synchronize_session=False)
     )
+
+
+def seen(session: Session, *, tenant_id: int, ref: str) -> None:
+    """Mark every notice about one thing as read, for everybody: it is dealt with."""
+    session.execute(
+        sa.update(Notice)
+        .where(Notice.tenant_id == tenant_id, Notice.ref == ref, Notice.read_at.is_(None))
+        .values(read_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )

@@ -17,20 +17,13 @@ MOST = 50
 
 
 def counts(ctx: TenantCtx) -> tuple[int, int]:
-    """Unread notices and open to-dos."""
-    found = ctx.db.execute(
-        _mine(ctx)
-        .with_only_columns(Notice.todo, sa.func.count())
-        .where(
-            sa.or_(
-                sa.and_(Notice.todo.is_(False), Notice.read_at.is_(None)),
-                sa.and_(Notice.todo.is_(True), Notice.done_at.is_(None)),
-            )
-        )
-        .group_by(Notice.todo)
+    """Unread notices and open to-dos. Every open browser asks this; each half walks its own partial index."""
+    unread, open_todos = (
+        _mine(ctx).with_only_columns(sa.func.count(Notice.id)).where(Notice.todo.is_(todo), still.is_(None)).scalar_subquery()
+        for todo, still in ((False, Notice.read_at), (True, Notice.done_at))
     )
-    rows = {todo: number for todo, number in found}
-    return rows.get(False, 0), rows.get(True, 0)
+    found = ctx.db.execute(sa.select(unread, open_todos)).one()
+    return found[0], found[1]
 
 
 def recent(ctx: TenantCtx, *, todo: bool) -> Sequence[Notice]:

@@ -107,7 +107,7 @@ def seal(ctx: Ctx, row: Request, version: ReportVersion, *, reviewer: int) -> Re
         ctx.db.flush()
     uids = ctx.at(row.link_id).studies.instance_uids(row.study_id)
     people = ctx.users.views([version.author, reviewer])
-    version.sealed_at = ctx.now()
+    version.sealed_at = ctx.signing_time()
     version.reviewer = reviewer
     version.prev_sha256 = before.sha256 if before else ""
     version.sop_set = digest.sop_set(uids)
