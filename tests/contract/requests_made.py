@@ -74,5 +74,6 @@ MADE: Mapping[str, Callable[[Ids, World], dict[str, Any]]] = {
     "account.change_password": lambda ids, w: {"data": {"current": "not mine", "password": "Secret2027$", "again": "Secret2027$"}},
     "account.set_landing": lambda ids, w: {"data": {"tenant": ""}},
     "account.enter": lambda ids, w: {"data": {"phone": "13900000000", "password": "wrong"}},
+    "planted.many": lambda ids, w: {"json": {"study_ids": [ids["study"]]}},
     "account.language": lambda ids, w: {"data": {"language": "en"}},
 }
