@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
@@ -11,8 +13,9 @@ from core import config as configuration
 from core import declarations, models
 from core.accounts.sessions import RowSessions
 from core.config import Config
-from core.host import loader
+from core.host import faults, loader
 from core.host.house import Application
+from core.host.ledger import Tally
 from core.host.lending import Lending
 from core.intake.settings import Intake
 from core.tenancy import sessions, settings
@@ -97,6 +100,7 @@ def create_app(config: Config | None = None, *, extra: tuple[type[Plugin], ...] 
     _register_blueprints(app, house)
     gate.check_marks(app)
     house.bell.listen()
+    house.plugins.guard.ledger.bind(partial(_write_tallies, app), background=not config.testing)
 
     @app.teardown_request
     def close(_: BaseException | None) -> None:
@@ -109,6 +113,11 @@ def create_app(config: Config | None = None, *, extra: tuple[type[Plugin], ...] 
             raise Unsupported
 
     return app
+
+
+def _write_tallies(app: TeleradFlask, tallies: Mapping[tuple[str, str], Tally]) -> None:
+    with app.app_context():
+        faults.write(app.house, tallies)
 
 
 def _register_blueprints(app: Flask, house: Application) -> None:

@@ -57,6 +57,7 @@ def core() -> Declarations:
     declared.job("intake.process_upload", "core.intake.process:process_upload")
     declared.job("work.sweep", "core.work.sweep:sweep", cron="17 * * * *")
     declared.job("intake.sweep", "core.intake.sweep:sweep", cron="47 * * * *")
+    declared.notice_kind("plugin.degraded", _l("功能插件异常"), "home.index")
     declared.notice_kind("upload.done", _l("数据上传"), "studies.index")
     declared.notice_kind("job.failed", _l("后台任务失败"), "work.notices")
     declared.notice_kind("delivery.parked", _l("事件未送达"), "work.notices")

@@ -84,9 +84,12 @@ class StaleDraft(Conflict):
 
 
 class PluginUnavailable(DomainError):
-    """A plugin that this tenant has switched on did not start."""
+    """A plugin that this tenant has switched on did not start, or failed where its failure fails the operation."""
 
-    status, code, sentence = 503, "plugin-unavailable", _l("功能暂不可用，请联系管理员")
+    status, code, sentence = 503, "plugin-unavailable", _l("功能插件 %(plugin)s 暂不可用，请联系管理员")
+
+    def __init__(self, *, plugin: str) -> None:
+        super().__init__(str(type(self).sentence) % {"plugin": plugin}, plugin=plugin)
 
 
 class RefusedByPlugin(Conflict):

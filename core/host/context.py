@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core import clock
@@ -261,6 +262,19 @@ class TenantCtx:
         if self._session is not None:
             self._session.close()
             self._session = None
+
+    def interrupt(self) -> None:
+        """Break off the statement that runs on this ctx's connection, from another thread, if there is one."""
+        session = self._root()._session
+        if session is None or not session.in_transaction():
+            return
+        try:
+            raw = session.connection().connection.driver_connection
+        except SQLAlchemyError:
+            return
+        stop = getattr(raw, "interrupt", None) or getattr(raw, "cancel_safe", None)
+        if stop is not None:
+            stop()
 
     def _root(self) -> TenantCtx:
         return self if self.parent is None else self.parent._root()

@@ -1,19 +1,22 @@
-"""Typed hook calls for one tenant: only its enabled plugins, in start order, each failure handled as declared."""
+"""Typed hook calls for one tenant: only its enabled plugins, in start order, each failure handled as declared.
+
+Each plugin is called by itself, under the guard's deadline; pluggy's own loop would stop at the first exception.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import pluggy
 
 from core.host.loader import Plugins
 from plugin_sdk.api import Plugin
 from plugin_sdk.consultation import Change, Charge, Draft, Finding, Quote
-from plugin_sdk.errors import PluginUnavailable
+from plugin_sdk.errors import DomainError, PluginUnavailable
 from plugin_sdk.types import Ctx, Hold, IngestItem, Problem, StudyAction
 
 log = logging.getLogger(__name__)
@@ -21,7 +24,7 @@ UNCHECKED = Finding(level="note", code="check-unavailable", text="检查不可�
 
 
 class HookFailed(PluginUnavailable):
-    """A plugin raised in a hook whose failure fails the operation."""
+    """A plugin raised, hung or answered rubbish in a hook whose failure fails the operation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +56,9 @@ class Hooks:
             return Hold(reason="plugin_failed", text="")
         for impl in self._impls("ingest"):
             try:
-                answer = impl.function(*[{"ctx": ctx, "item": item}[a] for a in impl.argnames])
+                answer = self._guarded(impl, "ingest", ctx=ctx, item=item)
             except Exception:  # foreign code: the object is held, never dropped
-                log.exception("hook failed", extra={"plugin": impl.plugin_name, "hook": "ingest"})
+                self._isolated(impl, "ingest")
                 return Hold(reason="plugin_failed", text="")
             if isinstance(answer, Hold):
                 return answer
@@ -70,9 +73,9 @@ class Hooks:
         found = [UNCHECKED for _ in self._broken()]
         for impl in self._impls("check_report"):
             try:
-                found += cast(list[Finding], impl.function(*[{"ctx": ctx, "draft": draft}[a] for a in impl.argnames]) or [])
+                found += self._guarded(impl, "check_report", ctx=ctx, draft=draft) or []
             except Exception:  # foreign code, isolated as declared
-                log.exception("hook failed", extra={"plugin": impl.plugin_name, "hook": "check_report"})
+                self._isolated(impl, "check_report")
                 found.append(UNCHECKED)
         return found
 
@@ -98,11 +101,25 @@ class Hooks:
                 yield answer
 
     def _call(self, impl: pluggy.HookImpl, name: str, **values: Any) -> Any:
+        """:raise DomainError: the plugin's own refusal; :raise HookFailed: anything else it does wrong"""
         try:
-            return impl.function(*[values[a] for a in impl.argnames])
+            return self._guarded(impl, name, **values)
+        except DomainError:
+            raise
         except Exception as error:
             log.exception("hook failed", extra={"plugin": impl.plugin_name, "hook": name})
             raise HookFailed(plugin=impl.plugin_name) from error
+
+    def _isolated(self, impl: pluggy.HookImpl, name: str) -> None:
+        """Log the failure at hand and go on; where faults are errors (TELERAD_STRICT_PLUGINS), raise it."""
+        log.exception("hook failed", extra={"plugin": impl.plugin_name, "hook": name})
+        if self.plugins.strict:
+            raise
+
+    def _guarded(self, impl: pluggy.HookImpl, name: str, **values: Any) -> Any:
+        return self.plugins.guard.run(
+            impl.plugin_name, name, impl.function, *(values[a] for a in impl.argnames), check=ANSWERS[name], ctx=values["ctx"]
+        )
 
     def _impls(self, name: str) -> tuple[pluggy.HookImpl, ...]:
         return _implementations(self.plugins.manager, self.enabled, name)
@@ -120,3 +137,25 @@ def _implementations(
         for impl in caller.get_hookimpls()
         if impl.plugin_name in enabled and getattr(impl.function, "__func__", None) is not base
     )
+
+
+def _list_of(kind: type[object]) -> Callable[[Any], bool]:
+    return lambda answer: answer is None or (isinstance(answer, list) and all(isinstance(a, kind) for a in answer))
+
+
+def _per_study(answer: Any) -> bool:
+    problems = _list_of(Problem)
+    return answer is None or (
+        isinstance(answer, Mapping) and all(isinstance(k, int) and problems(v) for k, v in answer.items())
+    )
+
+
+ANSWERS: Mapping[str, Callable[[Any], bool]] = {
+    "tenant_enabled": lambda answer: answer is None,
+    "check_disable": _list_of(Problem),
+    "check_study": _per_study,
+    "ingest": lambda answer: answer is None or isinstance(answer, IngestItem | Hold),
+    "check_transition": _list_of(Problem),
+    "check_report": _list_of(Finding),
+    "price": _list_of(Charge),
+}

@@ -14,10 +14,13 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import pluggy
+from sqlalchemy.orm import DeclarativeBase
 
+from core.host.guard import Guard
 from core.host.registry import Declarations, House
 from plugin_sdk.api import API_VERSION, HOOKS, NAME, Plugin
 from plugin_sdk.capabilities import CAPABILITIES
+from plugin_sdk.db import Base
 
 log = logging.getLogger(__name__)
 GROUP = "telerad.plugins"
@@ -37,6 +40,7 @@ class Plugins:
     distributions: dict[str, str] = field(default_factory=dict)
     house: House = field(default_factory=House)
     manager: pluggy.PluginManager = field(default_factory=lambda: pluggy.PluginManager(NAME))
+    guard: Guard = field(default_factory=Guard)
     strict: bool = False
 
     @property
@@ -136,6 +140,7 @@ def _start(plugins: Plugins, name: str) -> None:
         stage = "import models"
         if plugin.models:
             import_module(plugin.models)
+            _configure_mappers(plugin.models)
         stage = "register"
         declared = Declarations(name)
         plugin.register(declared)
@@ -151,6 +156,17 @@ def _start(plugins: Plugins, name: str) -> None:
         if plugins.manager.has_plugin(name):
             plugins.manager.unregister(name=name)
         plugins.fail(name, stage, error)
+
+
+def _configure_mappers(models: str) -> None:
+    """Configure the mappers of a plugin's own registry now, or a bad one fails the first query of somebody else."""
+    bases = [v for v in vars(import_module(models)).values() if isinstance(v, type) and issubclass(v, DeclarativeBase)]
+    for registry in {id(b.registry): b.registry for b in bases if b.registry is not Base.registry}.values():
+        try:
+            registry.configure()
+        except Exception:
+            registry.dispose()
+            raise
 
 
 def _check_requires(plugins: Plugins, plugin: Plugin) -> None:

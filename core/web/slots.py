@@ -25,10 +25,14 @@ def fill(ctx: Any, name: str, **given: Any) -> list[Markup]:
 
 
 def _draw(ctx: Any, owner: str, slot: Any, given: dict[str, Any]) -> Markup:
-    try:
+    def draw() -> str:
         load = ctx.app.resolve(slot.load) if isinstance(slot.load, str) else slot.load
         values = load(ctx, **given) if load else {}
-        return Markup(render_template(slot.template, **given, **values))  # rendered by Jinja with autoescape
+        return render_template(slot.template, **given, **values)
+
+    try:
+        text = ctx.app.plugins.guard.run(owner, f"slot {slot.name}", draw, ctx=ctx)
+        return Markup(text)  # rendered by Jinja with autoescape
     except Exception:  # foreign code: the page stays
         log.exception("slot failed", extra={"plugin": owner, "place": slot.name})
         return Markup('<span class="slot-failed">{}</span>').format(_l("暂不可用"))

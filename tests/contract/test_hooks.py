@@ -66,7 +66,7 @@ class First(Plugin):
 
     @hookimpl
     def price(self, ctx: Ctx, quote: Quote) -> list[Charge]:
-        return [cast(Charge, "first")]
+        return [Charge(code="first", fen=100, share="diagnosis")]
 
 
 class Second(First):
@@ -101,7 +101,7 @@ class Second(First):
 
     @hookimpl
     def price(self, ctx: Ctx, quote: Quote) -> list[Charge]:
-        return [cast(Charge, "second")]
+        return [Charge(code="second", fen=200, share="diagnosis")]
 
 
 class Falls(Plugin):
@@ -198,7 +198,7 @@ def test_switching_asks_the_one_that_is_switched() -> None:
 
 
 def test_only_the_chosen_provider_is_asked_for_a_price() -> None:
-    assert hooks(First, Second).price(CTX, QUOTE, "second") == ["second"]
+    assert [(c.code, c.fen) for c in hooks(First, Second).price(CTX, QUOTE, "second")] == [("second", 200)]
 
 
 CALLS: dict[str, Callable[[Hooks, str], Any]] = {

@@ -1,0 +1,158 @@
+"""Calls into plugins: under a deadline, timed, counted. Whatever a plugin does, the caller goes on.
+
+A call runs on a thread of a crew while the caller waits. One that outlasts its deadline is abandoned: an exception is
+set on its thread, its statement in the database is interrupted, and the caller's operation fails or goes on without it,
+as the hook's policy says. Nothing in Python stops a thread that sleeps in foreign C code; it ends by itself when it
+wakes, and a plugin that hung three times in five minutes is not called again for a minute.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable
+from contextvars import copy_context
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from core.host.ledger import Ledger
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+SECONDS = 5.0
+SLOW_MS = 50
+HANGS, WITHIN, REST = 3, 300.0, 60.0
+
+
+class Hung(RuntimeError):
+    """A plugin did not answer in time, or hung too often to be asked again now."""
+
+
+class Rubbish(TypeError):
+    """A plugin answered something that is not what the hook gives."""
+
+
+class _Abandoned(BaseException):
+    """Set on the thread of a call nobody waits for any more."""
+
+
+class _Call:
+    """One call on its way. ``done`` is held until it has ended."""
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.function, self.args, self.context = function, args, copy_context()
+        self.done = threading.Lock()
+        self.done.acquire()
+        self.answer: Any = None
+        self.error: BaseException | None = None
+        self.abandoned = False
+
+    def run(self) -> None:
+        try:
+            self.answer = self.context.run(self.function, *self.args)
+        except BaseException as error:  # handed to the caller, whatever it is
+            self.error = error
+
+
+class _Hand(threading.Thread):
+    """A thread that runs one call after the other, until one of them is abandoned."""
+
+    def __init__(self, idle: deque[_Hand]) -> None:
+        super().__init__(daemon=True, name="plugin-call")
+        self.calls: SimpleQueue[_Call] = SimpleQueue()
+        self.idle = idle
+
+    def run(self) -> None:
+        try:
+            while True:
+                call = self.calls.get()
+                call.run()
+                if call.abandoned:
+                    return
+                self.idle.append(self)
+                call.done.release()
+        except _Abandoned:
+            return
+
+
+class Guard:
+    """Runs plugins' code for one process."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self._idle: deque[_Hand] = deque()
+        self._hangs: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=HANGS))
+
+    def run(
+        self,
+        plugin: str,
+        place: str,
+        function: Callable[..., T],
+        *args: Any,
+        seconds: float = SECONDS,
+        check: Callable[[T], bool] | None = None,
+        ctx: Any = None,
+    ) -> T:
+        """Call a plugin and note how it went. Core's own code is called as it is.
+
+        :param place: the hook, slot, list or listener, for the administrators' page
+        :param check: whether the answer is what was asked for
+        :param ctx: the ctx the plugin works in; its statement is interrupted when the call hangs
+        :raise Hung: no answer within ``seconds`` (monotonic)
+        :raise Rubbish: an answer that ``check`` refuses
+        """
+        if plugin == "core":
+            return function(*args)
+        started = time.monotonic()
+        try:
+            self._may(plugin, started)
+            answer = self._call(plugin, function, args, seconds, ctx)
+            if check is not None and not check(answer):
+                raise Rubbish(f"{place} answered {type(answer).__name__}")
+        except Exception as error:
+            self.ledger.note(plugin, place, time.monotonic() - started, error)
+            raise
+        took = time.monotonic() - started
+        self.ledger.note(plugin, place, took)
+        if place == "check_transition" and took * 1000 > SLOW_MS:
+            log.warning("slow hook", extra={"plugin": plugin, "hook": place, "ms": int(took * 1000)})
+        return answer
+
+    def _call(self, plugin: str, function: Callable[..., T], args: tuple[Any, ...], seconds: float, ctx: Any) -> T:
+        call = _Call(function, args)
+        hand = self._hand()
+        hand.calls.put(call)
+        if not call.done.acquire(timeout=seconds):
+            call.abandoned = True
+            if not call.done.acquire(blocking=False):
+                self._abandon(plugin, hand, ctx)
+                raise Hung(f"no answer within {seconds:g} s")
+        if call.error is not None:
+            raise call.error
+        answer: T = call.answer
+        return answer
+
+    def _hand(self) -> _Hand:
+        try:
+            hand = self._idle.pop()
+        except IndexError:
+            hand = _Hand(self._idle)
+        if hand.ident is None or not hand.is_alive():  # new, or left behind by a fork
+            hand = _Hand(self._idle)
+            hand.start()
+        return hand
+
+    def _abandon(self, plugin: str, hand: _Hand, ctx: Any) -> None:
+        self._hangs[plugin].append(time.monotonic())
+        if (interrupt := getattr(ctx, "interrupt", None)) is not None:
+            interrupt()
+        if hand.ident is not None:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(hand.ident), ctypes.py_object(_Abandoned))
+
+    def _may(self, plugin: str, at: float) -> None:
+        hangs = self._hangs.get(plugin)
+        if hangs and len(hangs) == HANGS and hangs[-1] - hangs[0] < WITHIN and at - hangs[-1] < REST:
+            raise Hung("hung too often, not asked now")
