@@ -17,6 +17,7 @@ from core.host import faults, loader
 from core.host.house import Application
 from core.host.ledger import Tally
 from core.host.lending import Lending
+from core.host.settings import Allowed
 from core.intake.settings import Intake
 from core.tenancy import sessions, settings
 from core.web import converters, errors, gate, headers, i18n, idempotency, layout, logs
@@ -57,6 +58,7 @@ def start(config: Config, *, extra: tuple[type[Plugin], ...] = ()) -> Applicatio
     )
     house = Application(config, plugins)
     settings.catalogue().add("intake", "tenant", Intake)
+    settings.catalogue().add("host", "platform", Allowed)
     for name in plugins.ready:
         for scope, dotted in plugins.found[name].settings.items():
             settings.catalogue().add(name, scope, loader.resolve(dotted))

@@ -27,6 +27,7 @@ AUDIT_KINDS = {
     "grant.made": _l("授权查看"),
     "grant.revoked": _l("收回授权"),
     "plugin.enabled": _l("启用插件"),
+    "plugin.draining": _l("停止插件新增"),
     "plugin.disabled": _l("停用插件"),
     "setting.changed": _l("修改设置"),
 }
@@ -57,6 +58,7 @@ def core() -> Declarations:
     declared.job("intake.process_upload", "core.intake.process:process_upload")
     declared.job("work.sweep", "core.work.sweep:sweep", cron="17 * * * *")
     declared.job("intake.sweep", "core.intake.sweep:sweep", cron="47 * * * *")
+    declared.job("host.drain", "core.host.switches:finish_draining", cron="*/10 * * * *")
     declared.notice_kind("plugin.degraded", _l("功能插件异常"), "home.index")
     declared.notice_kind("upload.done", _l("数据上传"), "studies.index")
     declared.notice_kind("job.failed", _l("后台任务失败"), "work.notices")

@@ -1,10 +1,12 @@
-"""Commands on plugins."""
+"""Commands on plugins: what is installed, who uses it, switches."""
 
 from __future__ import annotations
 
 import click
 
 from core.cli import cli, house_of
+from plugin_sdk.errors import DomainError
+from plugin_sdk.i18n import lazy as _l
 
 
 @cli.group()
@@ -15,8 +17,43 @@ def plugin() -> None:
 @plugin.command("list")
 @click.pass_context
 def plugin_list(context: click.Context) -> None:
-    """Every installed plugin, its state and why."""
+    """Every installed plugin: state, API level, distribution, tenants that use it, failures, and why it did not start."""
+    from core.host import overview
+
     with house_of(context, upgrade=False) as house:
-        plugins = house.plugins
-        for name in sorted({*plugins.found, *plugins.broken, *plugins.not_allowed}):
-            click.echo(f"{name:<20} {plugins.state(name):<12} {plugins.distributions.get(name, '')} {plugins.broken.get(name, '')}".rstrip())
+        for line in overview.lines(overview.of_house(house)):
+            click.echo(line)
+
+
+@plugin.command("enable")
+@click.argument("name")
+@click.option("--tenant", "code", required=True)
+@click.pass_context
+def enable(context: click.Context, name: str, code: str) -> None:
+    """Switch a plugin, and what it requires, on for one tenant."""
+    from core.host import switches
+
+    with house_of(context) as house, house.system_ctx(_tenant_id(house, code)) as ctx:
+        for changed in switches.enable(ctx, name):
+            click.echo(f"{code} {changed} on")
+
+
+@plugin.command("disable")
+@click.argument("name")
+@click.option("--tenant", "code", required=True)
+@click.option("--drain", is_flag=True, help="Begin nothing new, finish what is open, then switch off.")
+@click.pass_context
+def disable(context: click.Context, name: str, code: str, drain: bool) -> None:
+    """Switch a plugin off for one tenant; its data stays."""
+    from core.host import switches
+
+    with house_of(context) as house, house.system_ctx(_tenant_id(house, code)) as ctx:
+        (switches.drain if drain else switches.disable)(ctx, name)
+        click.echo(f"{code} {name} {switches.state_of(ctx, name)}")
+
+
+def _tenant_id(house: object, code: str) -> int:
+    row = house.tenant_by_code(code)  # type: ignore[attr-defined]
+    if row is None:
+        raise DomainError(_l("没有此机构"))
+    return int(row.id)

@@ -72,6 +72,11 @@ class TenantCtx:
         return frozenset(name for name, state in self.row.plugins.items() if state in ("on", "draining"))
 
     @property
+    def draining(self) -> frozenset[str]:
+        """Enabled plugins that shall begin nothing new."""
+        return frozenset(name for name, state in self.row.plugins.items() if state == "draining")
+
+    @property
     def db(self) -> Session:
         if self._session is None:
             self._session = tenant_session(self.tenant.id, self.side, write=self.write)

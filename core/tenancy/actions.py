@@ -1,9 +1,8 @@
-"""Make tenants, connect them, switch their plugins."""
+"""Make tenants, connect them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -14,13 +13,10 @@ from core.audit.chain import ZERO
 from core.audit.models import AuditHead
 from core.tenancy import permissions
 from core.tenancy.models import Membership, Role, Tenant, TenantLink
-from plugin_sdk.capabilities import CAPABILITIES
-from plugin_sdk.errors import Conflict, DomainError, RefusedByPlugin
-from plugin_sdk.events import PluginChanged
+from plugin_sdk.errors import Conflict, DomainError
 from plugin_sdk.i18n import lazy as _l
 
 if TYPE_CHECKING:
-    from core.host.context import TenantCtx
     from core.host.house import Application
 
 CODE = re.compile(r"[A-Z][A-Z0-9]{1,15}")
@@ -105,57 +101,3 @@ def refresh_builtin_roles(session: Session, house: Application) -> int:
         if role.permissions != codes:
             role.permissions, changed = codes, changed + 1
     return changed
-
-
-def enable(ctx: TenantCtx, name: str) -> None:
-    """Switch a plugin and what it requires on, in this transaction.
-
-    :raise DomainError: not installed, broken, or for the other side
-    """
-    plugins = ctx.app.plugins
-    if name not in plugins.ready or plugins.found[name].side not in (ctx.side, "both"):
-        raise DomainError(_l("插件未安装或未启动"))
-    for need in _needs(ctx, name):
-        enable(ctx, need)
-    row = ctx.db.get_one(Tenant, ctx.tenant.id)
-    if row.plugins.get(name) == "on":
-        return
-    before = row.plugins.get(name, "off")
-    row.plugins = {**row.plugins, name: "on"}
-    ctx.row = row
-    ctx.__dict__.pop("enabled", None)
-    ctx.__dict__.pop("hooks", None)
-    ctx.hooks.tenant_enabled(ctx, name)
-    ctx.audit("plugin.enabled", ref=f"host:plugin:{name}")
-    ctx.emit(PluginChanged(plugin=name, before=before, after="on"))
-
-
-def disable(ctx: TenantCtx, name: str) -> None:
-    """Switch a plugin off; its data stays.
-
-    :raise Conflict: another enabled plugin requires it, or it objects itself
-    """
-    for other in ctx.enabled:
-        if other != name and other in ctx.app.plugins.found and name in _needs(ctx, other):
-            raise Conflict(_l("其他已启用的插件需要它"))
-    problems = ctx.hooks.check_disable(ctx, name)
-    if problems:
-        raise RefusedByPlugin(problems[0].text)
-    row = ctx.db.get_one(Tenant, ctx.tenant.id)
-    before = row.plugins.get(name, "off")
-    row.plugins = {k: v for k, v in row.plugins.items() if k != name}
-    ctx.audit("plugin.disabled", ref=f"host:plugin:{name}")
-    ctx.emit(PluginChanged(plugin=name, before=before, after="off"))
-
-
-def _needs(ctx: TenantCtx, name: str) -> Sequence[str]:
-    """Plugins that a plugin requires here; a capability is met by an enabled provider, else by the first installed."""
-    found = ctx.app.plugins.found
-    needs: list[str] = []
-    for need in found[name].requires:
-        if need not in CAPABILITIES:
-            needs.append(need)
-            continue
-        providers = [n for n, p in found.items() if need in p.provides]
-        needs.append(next((n for n in providers if n in ctx.enabled), providers[0]))
-    return needs

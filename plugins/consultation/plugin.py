@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from plugin_sdk.api import Plugin, Registry
+from plugin_sdk.api import Plugin, Registry, hookimpl
 from plugin_sdk.events import ReportAdjusted, ReportConfirmed
 from plugin_sdk.i18n import lazy as _l
+from plugin_sdk.i18n import now as _
+from plugin_sdk.types import Ctx, Problem
 
 PERMISSIONS: tuple[tuple[str, object, tuple[str, ...]], ...] = (
     ("hospital.request.list", _l("查看申请"), ("technician", "doctor")),
@@ -89,6 +91,15 @@ class Consultation(Plugin):
         reg.slot(
             "workbench.count", "consultation/_counts.html", load="plugins.consultation.requests.queries:workbench_counts"
         )
+
+    @hookimpl
+    def check_disable(self, ctx: Ctx) -> list[Problem]:
+        """Requests that are not closed keep it: their pages, claims and timers go on until then."""
+        from plugins.consultation.requests import queries
+
+        if not (n := queries.count_open(ctx)):
+            return []
+        return [Problem(code="open-requests", text=_("还有 %(n)s 个申请未完成", n=n))]
 
 
 AUDIT_TITLES: dict[str, object] = {

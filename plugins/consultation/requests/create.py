@@ -35,6 +35,10 @@ class ConnectionInactive(Conflict):
     code, sentence = "connection-inactive", _l("与该诊断组的对接未启用或已暂停接单")
 
 
+class Draining(Conflict):
+    code, sentence = "connection-inactive", _l("远程诊断正在停用，不再接受新的申请")
+
+
 def suggested(body_part: str) -> str:
     """The part of the fixed list that (0018,0015) names, 其他 for anything else, empty for nothing."""
     word = body_part.strip().upper()
@@ -55,6 +59,7 @@ def request(ctx: Ctx, study_public_id: str, terms: Terms) -> Request:
         raise Invalid(errors=[{"field": "group", "message": str(_l("没有与该诊断组对接"))}])
     _check(ctx, study, link)
     other = ctx.at(link.id)
+    _check_switches(ctx, other)
     reader = _reader(other, terms.reader)
     _check_terms(ctx, terms)
     row = _row(ctx, study, link, terms, reader)
@@ -90,6 +95,14 @@ def _check(ctx: Ctx, study: StudyFacts, link: LinkView) -> None:
     if not study.complete:
         raise StudyIncomplete
     if link.state != "active" or not link.accepting:
+        raise ConnectionInactive
+
+
+def _check_switches(ctx: Ctx, other: Ctx) -> None:
+    """Both sides must have the plugin on; while it drains nothing new begins."""
+    if "consultation" in ctx.draining:
+        raise Draining
+    if "consultation" not in other.enabled - other.draining:
         raise ConnectionInactive
 
 

@@ -135,3 +135,8 @@ def workbench_counts(ctx: Ctx) -> dict[str, Any]:
             (_l("待审核"), count(State.PENDING_REVIEW), f"{base}/diagnosis?state=PENDING_REVIEW"),
         ]
     }
+
+
+def count_open(ctx: Ctx) -> int:
+    """Requests of this side that are not closed."""
+    return ctx.db.scalar(sa.select(sa.func.count()).select_from(Request).where(Request.closed_at.is_(None))) or 0

@@ -1,0 +1,189 @@
+"""Switch plugins on, draining and off for one tenant. At once in every process: the set stands on the tenant's row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import sqlalchemy as sa
+
+from core.host import settings as own
+from core.tenancy import settings
+from core.tenancy.models import Tenant
+from core.tenancy.sessions import all_tenants
+from plugin_sdk.api import Plugin
+from plugin_sdk.capabilities import CAPABILITIES
+from plugin_sdk.errors import Conflict, DomainError, PluginUnavailable, RefusedByPlugin
+from plugin_sdk.events import PluginChanged
+from plugin_sdk.i18n import lazy as _l
+from plugin_sdk.types import Problem
+
+if TYPE_CHECKING:
+    from core.host.context import TenantCtx
+    from core.host.house import Application
+    from core.host.loader import Plugins
+
+Switch = Literal["off", "on", "draining"]
+KINDS = {"on": "plugin.enabled", "draining": "plugin.draining", "off": "plugin.disabled"}
+
+
+class NotInstalled(DomainError):
+    sentence = _l("插件未安装或未启动")
+
+
+class NotAllowed(DomainError):
+    sentence = _l("平台未允许本机构使用此插件")
+
+
+class Needed(Conflict):
+    """:param plugins: names of enabled plugins that cannot do without it"""
+
+    code, sentence = "refused-by-plugin", _l("其他已启用的插件需要它")
+
+
+def state_of(ctx: TenantCtx, name: str) -> Switch:
+    value = ctx.row.plugins.get(name, "off")
+    return "on" if value == "on" else "draining" if value == "draining" else "off"
+
+
+def installed(plugins: Plugins, side: str) -> list[str]:
+    """Plugins of a side, broken ones too, in start order and then by name."""
+    names = [*plugins.ready, *sorted(n for n in plugins.broken if n in plugins.found)]
+    return [n for n in names if plugins.found[n].side in (side, "both")]
+
+
+def allowed(ctx: TenantCtx) -> frozenset[str] | None:
+    """What the platform lets this tenant use; ``None`` for everything installed."""
+    with all_tenants() as session:
+        names = settings.load(session, own.Allowed, ctx.tenant.id).allowed
+    return None if names is None else frozenset(names)
+
+
+def enable(ctx: TenantCtx, name: str) -> list[str]:
+    """Switch a plugin and what it requires on, in this transaction. :return: what changed, in the order it was done
+
+    :raise NotInstalled: not installed, broken, or for the other side
+    :raise NotAllowed: the platform does not let this tenant use it, or something it requires
+    """
+    plugins, may = ctx.app.plugins, allowed(ctx)
+    if name not in plugins.ready or plugins.found[name].side not in (ctx.side, "both"):
+        raise NotInstalled
+    if may is not None and name not in may:
+        raise NotAllowed
+    changed = [done for need in needs(ctx, name) for done in enable(ctx, need)]
+    if state_of(ctx, name) == "on":
+        return changed
+    _turn(ctx, name, "on")
+    ctx.hooks.tenant_enabled(ctx, name)
+    return [*changed, name]
+
+
+def disable(ctx: TenantCtx, name: str) -> None:
+    """Switch a plugin off; its data stays. A broken one cannot be asked and goes off all the same.
+
+    :raise Needed: another enabled plugin requires it
+    :raise RefusedByPlugin: it objects itself; :func:`drain` is the way then
+    """
+    if state_of(ctx, name) == "off":
+        return
+    _check_needed(ctx, name)
+    if problems := objections(ctx, name):
+        raise RefusedByPlugin(problems[0].text, plugin=name)
+    _turn(ctx, name, "off")
+
+
+def drain(ctx: TenantCtx, name: str) -> None:
+    """Let nothing new begin; what is open goes on, and the plugin goes off by itself when nothing is left.
+
+    :raise Needed: another enabled plugin requires it
+    """
+    if state_of(ctx, name) != "on":
+        raise Conflict
+    _check_needed(ctx, name)
+    _turn(ctx, name, "draining")
+
+
+def finish_draining(house: Application) -> None:
+    """Switch off what drained. The job ``host.drain``."""
+    with all_tenants() as session:
+        rows = session.execute(sa.select(Tenant.id, Tenant.plugins)).all()
+    for tenant_id, states in rows:
+        for name in sorted(n for n, state in states.items() if state == "draining"):
+            with house.system_ctx(tenant_id) as ctx:
+                try:
+                    empty = not objections(ctx, name)
+                except PluginUnavailable:
+                    empty = False
+                if empty and not dependants(ctx, name):
+                    _turn(ctx, name, "off")
+
+
+def objections(ctx: TenantCtx, name: str) -> Sequence[Problem]:
+    """Why the plugin cannot be switched off now, by its own word; nothing for one that did not start."""
+    return [] if name in ctx.app.plugins.broken else ctx.hooks.check_disable(ctx, name)
+
+
+def choose(ctx: TenantCtx, capability: str, name: str) -> None:
+    """Choose who provides a capability here, where several can.
+
+    :raise NotInstalled: it does not provide it, or is off
+    """
+    if name not in providers(ctx, capability):
+        raise NotInstalled
+    row = ctx.db.get_one(Tenant, ctx.tenant.id)
+    if row.plugins.get(f"provider:{capability}") != name:
+        row.plugins = {**row.plugins, f"provider:{capability}": name}
+        ctx.audit("setting.changed", ref=f"host:plugin:{name}", capability=capability)
+        _renew(ctx, row)
+
+
+def providers(ctx: TenantCtx, capability: str) -> list[str]:
+    """Enabled plugins that can provide a capability, the one that is asked first."""
+    found = ctx.app.plugins.found
+    names = [n for n, p in found.items() if n in ctx.enabled and capability in p.provides]
+    chosen = ctx.row.plugins.get(f"provider:{capability}")
+    return sorted(names, key=lambda n: n != chosen)
+
+
+def dependants(ctx: TenantCtx, name: str) -> list[str]:
+    """Enabled plugins that would miss this one."""
+    found = ctx.app.plugins.found
+    return sorted(n for n in ctx.enabled if n != name and n in found and name in needs(ctx, n))
+
+
+def needs(ctx: TenantCtx, name: str) -> Sequence[str]:
+    """Plugins that a plugin requires here; a capability is met by an enabled provider, else by the first installed."""
+    found = ctx.app.plugins.found
+    names: list[str] = []
+    for need in found[name].requires:
+        if need not in CAPABILITIES:
+            names.append(need)
+        elif able := [*providers(ctx, need), *_providing(found, need)]:
+            names.append(able[0])
+    return names
+
+
+def _providing(found: Mapping[str, Plugin], capability: str) -> list[str]:
+    return [n for n, p in found.items() if capability in p.provides]
+
+
+def _check_needed(ctx: TenantCtx, name: str) -> None:
+    if others := dependants(ctx, name):
+        raise Needed(plugins=others)
+
+
+def _turn(ctx: TenantCtx, name: str, to: Switch) -> None:
+    row = ctx.db.get_one(Tenant, ctx.tenant.id, with_for_update=True)
+    before = row.plugins.get(name, "off")
+    kept = {k: v for k, v in row.plugins.items() if k != name and not (to == "off" and k.startswith("provider:") and v == name)}
+    row.plugins = kept if to == "off" else {**kept, name: to}
+    _renew(ctx, row)
+    ctx.audit(KINDS[to], ref=f"host:plugin:{name}")
+    ctx.emit(PluginChanged(plugin=name, before=before, after=to))
+
+
+def _renew(ctx: TenantCtx, row: Tenant) -> None:
+    """The ctx sees the switch from here on."""
+    ctx.row = row
+    for name in ("enabled", "hooks"):
+        ctx.__dict__.pop(name, None)
