@@ -192,12 +192,11 @@ def test_while_consultation_drains_open_requests_go_on_and_new_ones_are_refused(
         )
 
     first = ask().get_json()
-    with app.app_context():
-        with app.house.system_ctx(world.hospital.id) as ctx:
-            with pytest.raises(RefusedByPlugin) as caught:
-                switches.disable(ctx, "consultation")
-            assert str(caught.value.sentence) == "还有 1 个申请未完成"
-            switches.drain(ctx, "consultation")
+    with app.app_context(), app.house.system_ctx(world.hospital.id) as ctx:
+        with pytest.raises(RefusedByPlugin) as caught:
+            switches.disable(ctx, "consultation")
+        assert str(caught.value.sentence) == "还有 1 个申请未完成"
+        switches.drain(ctx, "consultation")
     refused = ask()
     assert (refused.status_code, refused.get_json()["detail"]) == (409, "远程诊断正在停用，不再接受新的申请")
     done = world.reader.call("POST", f"/requests/{first['id']}/accept", {"version": first["version"]})
