@@ -135,16 +135,22 @@
     Object.assign(pop.style, { right: `${innerWidth - at.right}px`, top: `${above ? at.top - box.height : at.bottom}px` })
   }, true)
   document.addEventListener("scroll", (event) => { if (event.target.matches?.(".scroll-table")) closeMenus(null) }, true)
-  if (document.documentElement.dataset.folded === undefined && innerWidth < 1440 && innerWidth > 700) document.documentElement.dataset.folded = "yes"
+  const html = document.documentElement, narrow = matchMedia("(min-width: 641px) and (max-width: 1439px)")
+  let byHand = html.dataset.folded !== undefined
+  const fold = (on) => { if (on) html.dataset.folded = "yes"; else delete html.dataset.folded }
+  const fit = () => { if (!byHand) fold(narrow.matches) }
+  narrow.addEventListener("change", fit)
+  fit()
   if (document.documentElement.dataset.folded) document.querySelectorAll(".side details").forEach((group) => { group.open = false })
 
   // --- small buttons
   document.addEventListener("click", async (event) => {
     const at = (name) => event.target.closest(`[data-${name}]`)
     if (at("fold")) {
-      const html = document.documentElement, fold = html.dataset.folded !== "yes"
-      if (fold) html.dataset.folded = "yes"; else delete html.dataset.folded
-      document.cookie = `side=${fold ? "folded" : "open"}; Path=/; SameSite=Lax; Max-Age=31536000`
+      const on = html.dataset.folded !== "yes"
+      byHand = true
+      fold(on)
+      document.cookie = `side=${on ? "folded" : "open"}; Path=/; SameSite=Lax; Max-Age=31536000`
     }
     if (at("reveal")) {
       const field = byId(at("reveal").dataset.reveal)

@@ -34,10 +34,12 @@ class TimeLeft:
         ended = row.approved_at or row.closed_at
         self.done = ended is not None
         over = (ended or at) - row.due_at
-        self.text = f"{_('超时')} {minutes(over)}" if over > timedelta() else f"{_('按时')} {minutes(-over)}" if self.done else minutes(-over)
+        late = over > timedelta()
+        time = minutes(over if late else -over)
+        self.text = _("超时 %(time)s", time=time) if late else _("按时 %(time)s", time=time) if self.done else time
         if row.closed_at is not None and row.approved_at is None:
             self.text, self.tone = "-", ""
-        elif over > timedelta():
+        elif late:
             self.tone = "over"
         else:
             soon = not self.done and -over < (row.due_at - row.requested_at) / 4
@@ -50,4 +52,4 @@ class TimeLeft:
 def minutes(span: timedelta) -> str:
     """7 分, 1 时 02 分."""
     hours, rest = divmod(int(span.total_seconds()) // 60, 60)
-    return f"{hours} {_('时')} {rest:02d} {_('分')}" if hours else f"{rest} {_('分')}"
+    return _("%(h)s 时 %(m)s 分", h=hours, m=f"{rest:02d}") if hours else _("%(m)s 分", m=rest)
