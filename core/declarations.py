@@ -18,6 +18,11 @@ RESOURCES = {
 AUDIT_KINDS = {
     "login.ok": _l("登录"),
     "login.out": _l("退出登录"),
+    "login.failed": _l("登录失败"),
+    "login.locked": _l("登录锁定"),
+    "session.ended": _l("结束登录"),
+    "password.changed": _l("修改密码"),
+    "phone.changed": _l("修改手机号"),
     "study.received": _l("数据上传"),
     "study.locked": _l("锁定检查"),
     "study.unlocked": _l("解锁检查"),
@@ -42,6 +47,7 @@ def core() -> Declarations:
     for name, dotted in RESOURCES.items():
         declared.resource(name, dotted)
     declared.blueprint("core.accounts.views:bp", scope="account")
+    declared.blueprint("core.accounts.centre:bp", scope="account")
     declared.blueprint("core.web.health:bp", scope="public")
     declared.blueprint("core.audit.views:bp", scope="tenant")
     declared.blueprint("core.studies.views:bp", scope="tenant")

@@ -27,10 +27,7 @@ ctx = cast(Ctx, LocalProxy(lambda: host().current_ctx()))
 
 @dataclass(frozen=True)
 class Access:
-    """Who may use a view. ``code`` is the permission of ``requires`` and ``operator``.
-
-    ``passive``: does not renew the session. ``fresh``: wants a recent password.
-    """
+    """Who may use a view. ``code`` is the permission of ``requires`` and ``operator``."""
 
     kind: Kind
     code: str = ""
@@ -81,8 +78,28 @@ def public(view: V) -> V:
 
 
 def passive(view: V) -> V:
+    """Asked by a page without anybody at it: does not renew the session."""
     view.passive = True  # type: ignore[attr-defined]
     return view
+
+
+def fresh(view: V) -> V:
+    """Want a password younger than ``accounts.fresh_minutes``; for exports, tokens, phones, money.
+
+    Without one a program with a session gets 403 ``fresh-password-required``; a page asks for the password and repeats
+    the wish, form fields included, files not. A bearer token acts without a session and is not asked.
+    """
+    view.fresh = True  # type: ignore[attr-defined]
+    return view
+
+
+def require_fresh(*, once: bool = False) -> None:
+    """The same from within a view, where only some of its acts want it: call it before the object is touched.
+
+    :param once: the password counts for this act alone; the next one asks again
+    :raise DomainError: 403 ``fresh-password-required``
+    """
+    host().require_fresh(once=once)
 
 
 class Body(BaseModel):
