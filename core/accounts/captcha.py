@@ -64,7 +64,7 @@ def picture(text: str) -> bytes:
     chance = random.SystemRandom()
     image = Image.new("RGB", SIZE, GROUND)
     pen = ImageDraw.Draw(image)
-    for _ in range(5):
+    for _ in range(4):
         _line(pen, chance, width=2)
     x = 14.0
     for character in text:
@@ -82,8 +82,9 @@ def picture(text: str) -> bytes:
 
 def _tile(character: str, chance: random.Random) -> Image.Image:
     tile = Image.new("RGBA", (64, 76), (0, 0, 0, 0))
-    font = ImageFont.load_default(size=chance.randint(44, 54))
-    ImageDraw.Draw(tile).text((32, 38), character, font=font, fill=chance.choice(INKS), anchor="mm")
+    font = ImageFont.load_default(size=chance.randint(48, 56))
+    ink = chance.choice(INKS)
+    ImageDraw.Draw(tile).text((32, 38), character, font=font, fill=ink, anchor="mm", stroke_width=1, stroke_fill=ink)
     shear = chance.uniform(-0.25, 0.25)
     tile = tile.transform(
         tile.size, Image.Transform.AFFINE, (1, shear, -38 * shear, 0, 1, 0), resample=Image.Resampling.BICUBIC

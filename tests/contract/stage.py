@@ -218,10 +218,11 @@ def upload(world: World) -> str:
     return str(answer.headers["Location"].rpartition("/")[2])
 
 
-HOUSE = frozenset({"lease", "login_attempt", "plugin_fault", "session"})
-"""Tables whose rows belong to no tenant and no member, or (sessions) move with every visit."""
+HOUSE = frozenset({"captcha", "lease", "login_attempt", "plugin_fault", "session"})
+"""Tables whose rows belong to no tenant and no member, or (sessions, captchas) move with every visit."""
 BELONGS: Mapping[str, str] = {
     "tenant": "id", "account": "account:id", "credential": "account:account_id", "signature": "account:account_id",
+    "login_seen": "account:account_id", "remember": "account:account_id",
     "list_columns": "account:account_id", "setting": "scope_id", "delivery": "outbox_id",
 }
 """Tables without a tenant's column of their own, and the column that says whose the row is."""
