@@ -5,7 +5,7 @@ from alembic import op
 
 
 revision = "core_0004"
-down_revision = "core_0003"
+down_revision = "core_0003_plugin_cost"
 branch_labels = None
 depends_on = None
 
