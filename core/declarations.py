@@ -35,6 +35,8 @@ AUDIT_KINDS = {
     "plugin.draining": _l("停止插件新增"),
     "plugin.disabled": _l("停用插件"),
     "setting.changed": _l("修改设置"),
+    "backup.made": _l("数据备份"),
+    "backup.restored": _l("数据恢复"),
 }
 
 
