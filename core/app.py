@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, g, request
 
 from core import config as configuration
-from core import declarations, models
+from core import declarations, limits, models
 from core.accounts import settings as accounts
 from core.accounts.sessions import RowSessions
 from core.config import Config
@@ -81,9 +81,9 @@ def create_app(config: Config | None = None, *, extra: tuple[type[Plugin], ...] 
         WTF_CSRF_CHECK_DEFAULT=False,
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
-        MAX_FORM_PARTS=2000,
-        MAX_FORM_MEMORY_SIZE=1024 * 1024,
-        MAX_CONTENT_LENGTH=1024 * 1024,
+        MAX_FORM_PARTS=limits.current().form_parts,
+        MAX_FORM_MEMORY_SIZE=limits.current().body,
+        MAX_CONTENT_LENGTH=limits.current().body,
         TESTING=config.testing,
     )
     if config.proxies:

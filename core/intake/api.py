@@ -12,20 +12,32 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
+from core import limits
 from core.intake import outcomes, queries, receive
+from core.intake.answers import BegunAnswer, FilesForm, UploadAnswer, UploadBody
 from core.intake.models import Upload, UploadFile
 from core.intake.settings import Intake
 from plugin_sdk.errors import Conflict, DomainError, Invalid, NotFound, TooLarge, Unsupported
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.ids import fold
-from plugin_sdk.web import body_limit, passive, requires
+from plugin_sdk.web import (
+    answers,
+    body_limit,
+    passive,
+    read_body,
+    reads,
+    refuses,
+    requires,
+    takes,
+    takes_bytes,
+    takes_form,
+)
 
 bp = Blueprint("uploads_api", __name__)
 UPLOAD = "hospital.study.upload"
 TUS = "1.0.0"
-MOST_CHUNK = 64 * 1024 * 1024
-MOST_REQUEST = 4 * 1024**3
-MOST_FILES = 2000
+WHOLE = {"type": "integer", "minimum": 0}
+RESUMABLE = ("Tus-Resumable",)
 
 
 class WrongVersion(DomainError):
@@ -42,18 +54,23 @@ class OffsetMismatch(Conflict):
 
 @bp.post("/uploads")
 @requires(UPLOAD)
-@body_limit(MOST_REQUEST)
+@body_limit("upload_request")
+@takes(UploadBody)
+@takes_form(FilesForm)
+@answers(BegunAnswer, 202)
+@refuses(507)
 def multipart() -> ResponseReturnValue:
     """Take files in one request, or with a JSON body begin a batch that files are sent to by tus.
 
     What is too big or of the wrong kind is a refused line, not an error.
     """
     if request.mimetype == "application/json":
+        read_body(UploadBody)
         return _state(receive.new_upload(g.ctx))
-    limits = g.ctx.settings(Intake)
+    sizes = g.ctx.settings(Intake)
     g.ctx.rollback()
     g.ctx.app.blobs.check_room()
-    request.max_form_parts = MOST_FILES
+    request.max_form_parts = limits.current().upload_files
     files = request.files.getlist("file")
     if not files:
         raise Invalid(errors=[{"field": "file", "message": "Field required"}])
@@ -63,12 +80,12 @@ def multipart() -> ResponseReturnValue:
         file.stream.seek(0)
         kind = receive.kind_of(file.filename or "", head)
         pieces = iter(partial(file.stream.read, receive.CHUNK), b"")
-        path, size = receive.write_part(g.ctx, pieces, most=limits.bytes_of(kind or "dcm"))
+        path, size = receive.write_part(g.ctx, pieces, most=sizes.bytes_of(kind or "dcm"))
         received.append((file.filename or "", kind, path, size))
     upload = receive.new_upload(g.ctx)
     for name, kind, path, size in received:
         row = receive.add_file(g.ctx, upload, name=name, path=path, size=size, sent=size)
-        if reason := receive.refusal(kind, size, limits):
+        if reason := receive.refusal(kind, size, sizes):
             receive.refuse(row, reason)
             path.unlink(missing_ok=True)
     receive.start(g.ctx, upload)
@@ -77,6 +94,7 @@ def multipart() -> ResponseReturnValue:
 
 @bp.post("/uploads/<upload:id>/finish")
 @requires(UPLOAD)
+@answers(BegunAnswer, 202)
 def finish(id: str) -> ResponseReturnValue:
     """Say that a batch is all there; a file that is not whole is taken out. Only who began it may."""
     upload = queries.held_by_writer(g.ctx, id)
@@ -93,17 +111,19 @@ def _state(upload: Upload) -> ResponseReturnValue:
 @bp.get("/uploads/<upload:id>")
 @requires(UPLOAD)
 @passive
+@reads("files", {"type": "string", "enum": ["0", "1"]})
+@answers(UploadAnswer)
 def show(id: str) -> ResponseReturnValue:
     """Counts and the outcome of each file; ``?files=0`` leaves the list out."""
     upload = queries.by_public_id(g.ctx, id)
     answer: dict[str, Any] = {"id": upload.public_id, "state": upload.state, "counts": queries.counts(g.ctx, upload.id)}
     if request.args.get("files") != "0":
-        limits = g.ctx.settings(Intake)
-        answer["files"] = [_file(line, limits) for line in queries.files_of(g.ctx, upload.id)]
+        sizes = g.ctx.settings(Intake)
+        answer["files"] = [_file(line, sizes) for line in queries.files_of(g.ctx, upload.id)]
     return jsonify(answer)
 
 
-def _file(line: queries.Line, limits: Intake) -> dict[str, Any]:
+def _file(line: queries.Line, sizes: Intake) -> dict[str, Any]:
     row = line.row
     return {
         "id": row.public_id,
@@ -111,7 +131,7 @@ def _file(line: queries.Line, limits: Intake) -> dict[str, Any]:
         "name": row.name,
         "outcome": row.outcome,
         "reason": row.reason,
-        "text": outcomes.sentence(row.outcome, row.reason, row.detail, limits) if row.outcome else "",
+        "text": outcomes.sentence(row.outcome, row.reason, row.detail, sizes) if row.outcome else "",
         "study_id": line.study,
     }
 
@@ -132,6 +152,7 @@ def say_version(response: Response) -> Response:
 
 @bp.route("/uploads/tus", methods=["OPTIONS"])
 @requires(UPLOAD)
+@answers(None, 204, media="", headers=("Tus-Version", "Tus-Extension", "Tus-Checksum-Algorithm", "Tus-Max-Size", *RESUMABLE))
 def options() -> ResponseReturnValue:
     most = max(g.ctx.settings(Intake).bytes_of(kind) for kind in ("dcm", "zip")) - 1
     return Response(status=204, headers={
@@ -142,6 +163,10 @@ def options() -> ResponseReturnValue:
 
 @bp.post("/uploads/tus")
 @requires(UPLOAD)
+@reads("Upload-Length", WHOLE, header=True, required=True)
+@reads("Upload-Metadata", {"type": "string", "example": "filename YS5kY20="}, header=True)
+@answers(None, 201, media="", headers=("Location", *RESUMABLE))
+@refuses(412, 507)
 def create() -> ResponseReturnValue:
     """Announce a file: one of a batch, or an upload of its own that is processed when its last byte is there."""
     try:
@@ -177,6 +202,8 @@ def _batch(typed: str) -> Upload:
 @bp.route("/uploads/tus/<upload:id>", methods=["HEAD", "GET"])
 @requires(UPLOAD)
 @passive
+@answers(None, media="", headers=("Upload-Offset", "Upload-Length", *RESUMABLE))
+@refuses(412)
 def head(id: str) -> ResponseReturnValue:
     _, row = _mine(id)
     return Response(status=200, headers={
@@ -186,7 +213,12 @@ def head(id: str) -> ResponseReturnValue:
 
 @bp.patch("/uploads/tus/<upload:id>")
 @requires(UPLOAD)
-@body_limit(MOST_CHUNK)
+@body_limit("tus_chunk")
+@takes_bytes("application/offset+octet-stream")
+@reads("Upload-Offset", WHOLE, header=True, required=True)
+@reads("Upload-Checksum", {"type": "string", "pattern": "^sha(1|256) [A-Za-z0-9+/]+={0,2}$"}, header=True)
+@answers(None, 204, media="", headers=("Upload-Offset", *RESUMABLE))
+@refuses(412, 460, 507)
 def send(id: str) -> ResponseReturnValue:
     """Add bytes at the offset that was announced; the answer counts only bytes that are synced."""
     path, offset, _ = _next(id)
@@ -212,6 +244,8 @@ def send(id: str) -> ResponseReturnValue:
 
 @bp.delete("/uploads/tus/<upload:id>")
 @requires(UPLOAD)
+@answers(None, 204, media="", headers=RESUMABLE)
+@refuses(412)
 def abandon(id: str) -> ResponseReturnValue:
     """Take back a file that is not complete, or any file of a batch that is not finished."""
     upload, row = _mine(id)

@@ -13,6 +13,7 @@ from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect, validate_csrf
 from wtforms.validators import ValidationError
 
+from core import limits
 from core.accounts import login, sessions
 from core.accounts.login import Principal
 from plugin_sdk.errors import DomainError, Forbidden, NotFound, Unauthenticated
@@ -61,7 +62,7 @@ def install(app: Flask, house: Application) -> None:
             return None
         access = access_of(app, request.endpoint)
         if (most := getattr(app.view_functions[request.endpoint], "body_limit", None)) is not None:
-            request.max_content_length = most
+            request.max_content_length = most if isinstance(most, int) else getattr(limits.current(), most)
         tenant_code = (request.view_args or {}).get("tenant")
         if request.view_args is not None:
             request.view_args.pop("tenant", None)

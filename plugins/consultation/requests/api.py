@@ -12,11 +12,32 @@ from plugin_sdk.capabilities import Billing, Viewer
 from plugin_sdk.consultation import Event, PartCount, State, Terms, Urgency
 from plugin_sdk.errors import DomainError, Forbidden, Invalid, NotFound
 from plugin_sdk.i18n import lazy as _l
-from plugin_sdk.web import Body, body_limit, ctx, list_json, passive, read_body, requires, takes
+from plugin_sdk.web import (
+    Body,
+    answers,
+    body_limit,
+    ctx,
+    list_json,
+    lists,
+    passive,
+    read_body,
+    requires,
+    takes,
+    takes_form,
+)
 from plugins.consultation.models import Request
 from plugins.consultation.reports import document, drafts
 from plugins.consultation.reports.versions import Text
 from plugins.consultation.requests import claims, create, queries
+from plugins.consultation.requests.answers import (
+    CaptureAnswer,
+    DraftAnswer,
+    GroupsAnswer,
+    ManyAnswer,
+    OpeningAnswer,
+    RequestAnswer,
+    RequestSummary,
+)
 from plugins.consultation.requests.lists import REQUESTS
 from plugins.consultation.requests.machine import TABLE
 from plugins.consultation.requests.present import draft_json, summary, whole
@@ -29,7 +50,7 @@ WORDS = [e.value for e in CALLABLE]
 
 
 class PartBody(Body):
-    name: str = Field(min_length=1, max_length=60)
+    name: str = Field(min_length=1, max_length=60, examples=["胸部"])
     count: int = Field(default=1, ge=1, le=99)
     category: str = Field(default="", max_length=60)
 
@@ -37,7 +58,7 @@ class PartBody(Body):
 class TermsBody(Body):
     group: str = Field(json_schema_extra={"ref": "tenant"})
     urgency: Literal["normal", "urgent"] = "normal"
-    parts: list[PartBody] = Field(default_factory=list, max_length=50)
+    parts: list[PartBody] = Field(default_factory=list, max_length=50, examples=[[{"name": "胸部", "count": 1}]])
     reader: str | None = Field(default=None, json_schema_extra={"ref": "account"})
     purpose: str = Field(default="", max_length=1000)
 
@@ -53,7 +74,7 @@ class RequestBody(TermsBody):
 
 
 class BatchBody(TermsBody):
-    study_ids: list[str] = Field(max_length=100, json_schema_extra={"ref": "study"})
+    study_ids: list[str] = Field(max_length=100, examples=[["06B3ZK8Q4T7XW2M9V5N1R0C8YD", "06B3ZK8Q4T7XW2M9V5N1R0C8YE"]], json_schema_extra={"ref": "study"})
 
 
 class EventBody(Body):
@@ -78,9 +99,9 @@ class RenewBody(Body):
 
 class DraftBody(Body):
     model_config = {**Body.model_config, "str_strip_whitespace": False}
-    rev: int
-    findings: str = ""
-    impression: str = ""
+    rev: int = Field(examples=[0])
+    findings: str = Field(default="", examples=["双肺纹理清晰。"])
+    impression: str = Field(default="", examples=["未见异常。"])
     positive: bool | None = None
     images: list[str] = Field(default_factory=list, json_schema_extra={"ref": "capture"})
 
@@ -92,7 +113,30 @@ class ConfirmItem(Body):
 
 
 class ConfirmBody(Body):
-    items: list[ConfirmItem] = Field(max_length=100)
+    items: list[ConfirmItem] = Field(max_length=100, examples=[[
+        {"id": "06B3ZK8Q4T7XW2M9V5N1R0C8YD", "version": 3, "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
+        {"id": "06B3ZK8Q4T7XW2M9V5N1R0C8YE", "version": 5, "sha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"},
+    ]])
+
+
+class CaptureForm(Body):
+    """``frame`` is 1-based, 0 when unknown."""
+
+    file: bytes = Field(description="PNG or JPEG, at most 8 MB")
+    sop_instance_uid: str = ""
+    frame: int = Field(default=0, ge=0)
+    caption: str = ""
+
+
+WORDS_EXAMPLE = {"version": 3, "findings": "双肺纹理清晰。", "impression": "未见异常。", "positive": False}
+REASON_EXAMPLE = {"version": 3, "reason": "请补充测量"}
+EVENT_EXAMPLES: dict[str, dict[str, Any]] = {
+    **{word: {"version": 3} for word in WORDS},
+    **dict.fromkeys(("withdraw", "return", "reject", "return_report", "adjust", "delete_report"), REASON_EXAMPLE),
+    **dict.fromkeys(("send_to_review", "submit"), WORDS_EXAMPLE),
+    "assign": {"version": 3, "reader": "06B3ZK8Q4T7XW2M9V5N1R0C8YD"},
+    "confirm": {"version": 3, "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
+}
 
 
 class TooFew(DomainError):
@@ -101,6 +145,7 @@ class TooFew(DomainError):
 
 @bp.get("/requests")
 @requires(*LIST)
+@lists(REQUESTS, RequestSummary)
 def index() -> ResponseReturnValue:
     return list_json(REQUESTS, lambda row: summary(ctx, row))
 
@@ -108,6 +153,7 @@ def index() -> ResponseReturnValue:
 @bp.post("/requests")
 @requires("hospital.request.create")
 @takes(RequestBody)
+@answers(RequestAnswer, 201)
 def make() -> ResponseReturnValue:
     body = read_body(RequestBody)
     row = create.request(ctx, body.study_id, body.terms())
@@ -117,6 +163,7 @@ def make() -> ResponseReturnValue:
 @bp.post("/requests/batch")
 @requires("hospital.request.create")
 @takes(BatchBody)
+@answers(ManyAnswer)
 def batch() -> ResponseReturnValue:
     """Ask for several studies at once, row by row; one that is refused does not stop the others."""
     body = read_body(BatchBody)
@@ -131,6 +178,7 @@ def batch() -> ResponseReturnValue:
 @bp.post("/requests/confirm")
 @requires("hospital.report.confirm")
 @takes(ConfirmBody)
+@answers(ManyAnswer)
 def confirm_many() -> ResponseReturnValue:
     body = read_body(ConfirmBody)
     if len({i.id for i in body.items}) < 2:
@@ -158,13 +206,15 @@ def _each(public_id: str, act: Any) -> dict[str, Any]:
 
 @bp.get("/requests/<request:id>")
 @requires(*LIST)
+@answers(RequestAnswer)
 def show(id: str) -> ResponseReturnValue:
     return jsonify(whole(ctx, queries.ref_or_404(ctx, id)))
 
 
 @bp.post(f"/requests/<request:id>/<any({', '.join(sorted(WORDS))}):event>")
 @requires(*LIST)
-@takes(EventBody)
+@takes(EventBody, **EVENT_EXAMPLES)
+@answers(RequestAnswer)
 def act(id: str, event: str) -> ResponseReturnValue:
     """Move a request. Permission before object, object before state, state before input."""
     which = Event(event)
@@ -185,6 +235,7 @@ def act(id: str, event: str) -> ResponseReturnValue:
 @requires("group.request.accept")
 @passive
 @takes(RenewBody)
+@answers(RequestAnswer)
 def renew(id: str) -> ResponseReturnValue:
     """Say that the holder's page is open. It keeps the claim, never the login: a page alone is nobody."""
     row = queries.ref_or_404(ctx, id)
@@ -219,6 +270,7 @@ def _check_permission(event: Event) -> None:
 @bp.put("/requests/<request:id>/draft")
 @requires("group.report.diagnose", "group.report.review")
 @takes(DraftBody)
+@answers(DraftAnswer)
 def save_draft(id: str) -> ResponseReturnValue:
     row = queries.ref_or_404(ctx, id)
     claims.need_mine(ctx, row)
@@ -233,6 +285,7 @@ def save_draft(id: str) -> ResponseReturnValue:
 
 @bp.get("/groups")
 @requires("hospital.request.create")
+@answers(GroupsAnswer)
 def groups() -> ResponseReturnValue:
     """Groups connected to this hospital, with the readers one may name and their fees, if billing is on."""
     items = []
@@ -254,6 +307,7 @@ def groups() -> ResponseReturnValue:
 
 @bp.post("/requests/<request:id>/images")
 @requires(*LIST)
+@answers(OpeningAnswer, 201)
 def images(id: str) -> ResponseReturnValue:
     """Open the images: readable with the caller's session or token alone."""
     row = queries.ref_or_404(ctx, id)
@@ -272,7 +326,9 @@ def images(id: str) -> ResponseReturnValue:
 
 @bp.post("/requests/<request:id>/captures")
 @requires("group.report.diagnose", "group.report.review")
-@body_limit(9 * 1024 * 1024)
+@body_limit("capture_request")
+@takes_form(CaptureForm)
+@answers(CaptureAnswer, 201)
 def capture(id: str) -> ResponseReturnValue:
     """Keep a key image: PNG or JPEG, at most 8 MB."""
     with ctx.reading() as seen:
@@ -293,6 +349,7 @@ def capture(id: str) -> ResponseReturnValue:
 
 @bp.get("/requests/<request:id>/report.pdf")
 @requires("hospital.report.print", "group.request.list")
+@answers(None, media="application/pdf")
 def report_pdf(id: str) -> Response:
     row = queries.ref_or_404(ctx, id)
     return document.response(document.pdf(ctx, row), row.public_id, inline=True)
