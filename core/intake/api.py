@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,12 +10,11 @@ from flask import Blueprint, Response, g, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
 from core import limits
-from core.intake import outcomes, queries, receive
+from core.intake import outcomes, queries, receive, tus
 from core.intake.answers import BegunAnswer, FilesForm, UploadAnswer, UploadBody
 from core.intake.models import Upload, UploadFile
 from core.intake.settings import Intake
-from plugin_sdk.errors import Conflict, DomainError, Invalid, NotFound, TooLarge, Unsupported
-from plugin_sdk.i18n import lazy as _l
+from plugin_sdk.errors import Invalid, NotFound, TooLarge, Unsupported
 from plugin_sdk.ids import fold
 from plugin_sdk.web import (
     answers,
@@ -35,21 +31,8 @@ from plugin_sdk.web import (
 
 bp = Blueprint("uploads_api", __name__)
 UPLOAD = "hospital.study.upload"
-TUS = "1.0.0"
 WHOLE = {"type": "integer", "minimum": 0}
 RESUMABLE = ("Tus-Resumable",)
-
-
-class WrongVersion(DomainError):
-    status, code, sentence = 412, "bad-request", _l("不支持的上传协议版本")
-
-
-class ChecksumMismatch(DomainError):
-    status, code, sentence = 460, "invalid", _l("校验不一致")
-
-
-class OffsetMismatch(Conflict):
-    code, sentence = "in-progress", _l("上传位置不一致")
 
 
 @bp.post("/uploads")
@@ -138,15 +121,15 @@ def _file(line: queries.Line, sizes: Intake) -> dict[str, Any]:
 
 @bp.before_request
 def check_version() -> None:
-    """:raise WrongVersion: the client speaks another tus; one that says nothing is taken for ours"""
-    if request.method != "OPTIONS" and request.headers.get("Tus-Resumable", TUS) != TUS:
-        raise WrongVersion
+    """:raise tus.WrongVersion: the client speaks another tus; one that says nothing is taken for ours"""
+    if request.method != "OPTIONS" and request.headers.get("Tus-Resumable", tus.VERSION) != tus.VERSION:
+        raise tus.WrongVersion
 
 
 @bp.after_request
 def say_version(response: Response) -> Response:
     if "/uploads/tus" in request.path:
-        response.headers["Tus-Resumable"] = TUS
+        response.headers["Tus-Resumable"] = tus.VERSION
     return response
 
 
@@ -156,7 +139,7 @@ def say_version(response: Response) -> Response:
 def options() -> ResponseReturnValue:
     most = max(g.ctx.settings(Intake).bytes_of(kind) for kind in ("dcm", "zip")) - 1
     return Response(status=204, headers={
-        "Tus-Version": TUS, "Tus-Extension": "creation,checksum,termination",
+        "Tus-Version": tus.VERSION, "Tus-Extension": "creation,checksum,termination",
         "Tus-Checksum-Algorithm": "sha1,sha256", "Tus-Max-Size": str(most),
     })
 
@@ -175,7 +158,7 @@ def create() -> ResponseReturnValue:
         raise Invalid(errors=[{"field": "Upload-Length", "message": "whole number"}]) from error
     if length < 0:
         raise Invalid(errors=[{"field": "Upload-Length", "message": "whole number"}])
-    said = _metadata(request.headers.get("Upload-Metadata", ""))
+    said = tus.metadata(request.headers.get("Upload-Metadata", ""))
     name, batch = said.get("filename", ""), said.get("batch", "")
     receive.check_announced(g.ctx, name, length)
     g.ctx.app.blobs.check_room()
@@ -195,7 +178,7 @@ def _batch(typed: str) -> Upload:
     if upload.created_by != g.ctx.user.id:
         raise NotFound
     if upload.state != "receiving":
-        raise OffsetMismatch
+        raise tus.OffsetMismatch
     return upload
 
 
@@ -225,7 +208,7 @@ def send(id: str) -> ResponseReturnValue:
     if request.mimetype != "application/offset+octet-stream":
         raise Unsupported
     data = request.get_data(cache=False)
-    _check_sum(request.headers.get("Upload-Checksum", ""), data)
+    tus.check_sum(request.headers.get("Upload-Checksum", ""), data)
     try:
         with receive.writing(path) as part:
             path, offset, left = _next(id)
@@ -238,7 +221,7 @@ def send(id: str) -> ResponseReturnValue:
                 receive.start(g.ctx, upload)
             g.ctx.commit()
     except FileNotFoundError as error:
-        raise OffsetMismatch from error
+        raise tus.OffsetMismatch from error
     return Response(status=204, headers={"Upload-Offset": str(offset + len(data))})
 
 
@@ -250,7 +233,7 @@ def abandon(id: str) -> ResponseReturnValue:
     """Take back a file that is not complete, or any file of a batch that is not finished."""
     upload, row = _mine(id)
     if upload.state != "receiving":
-        raise OffsetMismatch
+        raise tus.OffsetMismatch
     if row.path:
         path = g.ctx.app.config.uploads / row.path
         g.ctx.after_commit(lambda: path.unlink(missing_ok=True))
@@ -268,7 +251,7 @@ def _next(id: str) -> tuple[Path, int, int]:
     """
     upload, row = _mine(id)
     if request.headers.get("Upload-Offset") != str(row.sent) or upload.state != "receiving" or row.outcome:
-        raise OffsetMismatch
+        raise tus.OffsetMismatch
     found = g.ctx.app.config.uploads / row.path, row.sent, row.size - row.sent
     g.ctx.rollback()
     return found
@@ -280,26 +263,3 @@ def _mine(id: str) -> tuple[Upload, UploadFile]:
     if upload.created_by != g.ctx.user.id:
         raise NotFound
     return upload, row
-
-
-def _metadata(text: str) -> dict[str, str]:
-    """``key base64,key base64`` as tus writes it."""
-    found = {}
-    for pair in filter(None, text.split(",")):
-        key, _, value = pair.strip().partition(" ")
-        try:
-            found[key] = base64.b64decode(value, validate=True).decode("utf-8", "replace")
-        except binascii.Error as error:
-            raise Invalid(errors=[{"field": "Upload-Metadata", "message": key}]) from error
-    return found
-
-
-def _check_sum(header: str, data: bytes) -> None:
-    """:raise ChecksumMismatch: nothing was written"""
-    if not header:
-        return
-    name, _, value = header.partition(" ")
-    if name not in ("sha1", "sha256"):
-        raise Invalid(errors=[{"field": "Upload-Checksum", "message": name}])
-    if base64.b64encode(hashlib.new(name, data).digest()).decode() != value:
-        raise ChecksumMismatch
