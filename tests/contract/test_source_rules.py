@@ -15,24 +15,20 @@ RUNS_TEXT = frozenset({"eval", "exec", "compile", "os.system", "os.popen", "__im
 BULK = frozenset({"bulk_insert_mappings", "bulk_update_mappings", "bulk_save_objects"})
 
 ALL_TENANTS: Mapping[str, str] = {
-    "core/access/grants.py": "grants cross tenants: asked by grantee, answered with ids",
-    "core/access/openings.py": "an opening's owner is another tenant; principal and grants are asked again",
-    "core/accounts/login.py": "before anybody is a member of anything",
-    "core/accounts/queries.py": "a person's own memberships",
-    "core/cli/__init__.py": "the operator's commands",
-    "core/cli/people.py": "the operator's commands",
-    "core/demo/seed.py": "makes the demo's tenants",
+    "core/access/": "grants and openings cross tenants: asked by grantee, answered with ids",
+    "core/accounts/": "before anybody is a member of anything; a person's own memberships",
+    "core/cli/": "the operator's commands",
+    "core/demo/": "makes the demo's tenants",
     "core/dicomweb/queries.py": "narrowed by the scope that the root gave",
-    "core/host/house.py": "memberships before there is a ctx; jobs of the platform",
+    "core/host/": "memberships before there is a ctx; which plugins are on where; jobs of the platform",
     "core/intake/command.py": "the operator's command",
     "core/intake/sweep.py": "the platform's sweeper",
     "core/studies/captures.py": "a study that a grant let through",
-    "core/work/clockwork.py": "feeds every tenant's work",
-    "core/work/runner.py": "runs every tenant's work, each in its own ctx",
-    "core/work/sweep.py": "the platform's sweeper",
+    "core/work/": "feeds every tenant's work, each piece in its own ctx",
 }
-"""Modules that open a session over every tenant, and why."""
+"""Modules, or rooms (with a slash), that open a session over every tenant, and why."""
 SESSIONS: Mapping[str, str] = {
+    "core/clock.py": "asks the database for its time",
     "core/tenancy/sessions.py": "where sessions are made",
     "core/host/context.py": "the counterpart's session on the same connection",
     "core/run/doctor.py": "looks at the database itself",
@@ -46,6 +42,7 @@ CACHES: Mapping[str, str] = {
     "core/dicomweb/pixels.py": "by the file's key, which begins with its tenant",
     "core/host/hooks.py": "signatures of handlers",
     "core/host/lending.py": "the house, once per process",
+    "core/work/cron.py": "times that a declaration names",
     "core/tenancy/settings.py": "the catalogue of declared settings",
     "plugin_sdk/dicom/walk.py": "the standard's dictionary",
     "plugins/report_templates/fonts.py": "fonts of the house",
@@ -140,11 +137,11 @@ def _calls(tree: ast.Module, name: str) -> Iterator[int]:
             yield node.lineno
 
 
-def where(rule: Rule, allowed: Mapping[str, str], *, unused: bool = True) -> tuple[list[str], set[str]]:
-    """Findings outside the modules that may, and modules that are named for nothing."""
+def where(rule: Rule, allowed: Mapping[str, str]) -> tuple[list[str], set[str]]:
+    """Findings outside the modules and rooms that may, and those that are named for nothing."""
     found = {(path, line) for path, tree, _ in modules() for line in rule(tree)}
-    gone = set(allowed) - {p for p, _ in found} if unused else set()
-    return sorted(f"{p}:{n}" for p, n in found if p not in allowed), gone
+    reason = {p: next((a for a in allowed if p == a or (a.endswith("/") and p.startswith(a))), None) for p, _ in found}
+    return sorted(f"{p}:{n}" for p, n in found if reason[p] is None), set(allowed) - set(reason.values())
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -25,10 +25,11 @@ from tests.contract.stage import Stage
 
 
 @pytest.fixture(scope="module")
-def built(staged: Stage) -> Iterator[Stage]:
+def built(app: TeleradFlask) -> Stage:
+    """A stage of its own: defects leave their traces in it."""
+    staged = stage.build(app)
     stage.switch(staged, "planted", on=True)
-    yield staged
-    stage.switch(staged, "planted", on=False)
+    return staged
 
 
 def house(app: TeleradFlask, route: Route, plugin: type[Plugin] = Planted) -> TeleradFlask:

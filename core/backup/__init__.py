@@ -1,1 +1,0 @@
-"""Backup, verification, restore, release and the drill that proves them."""
