@@ -10,7 +10,8 @@ from typing import Any
 from flask import Blueprint, Flask, Response, g, request
 
 from core import config as configuration
-from core import declarations, models
+from core import declarations, limits, models
+from core.accounts import settings as accounts
 from core.accounts.sessions import RowSessions
 from core.config import Config
 from core.host import faults, loader
@@ -20,7 +21,7 @@ from core.host.lending import Lending
 from core.host.settings import Allowed
 from core.intake.settings import Intake
 from core.tenancy import sessions, settings
-from core.web import converters, errors, gate, headers, i18n, idempotency, layout, logs
+from core.web import converters, errors, gate, headers, i18n, idempotency, layout, logs, step_up
 from plugin_sdk import runtime
 from plugin_sdk.api import Plugin
 from plugin_sdk.db import db
@@ -59,6 +60,7 @@ def start(config: Config, *, extra: tuple[type[Plugin], ...] = ()) -> Applicatio
     house = Application(config, plugins)
     settings.catalogue().add("intake", "tenant", Intake)
     settings.catalogue().add("host", "platform", Allowed)
+    accounts.declare()
     for name in plugins.ready:
         for scope, dotted in plugins.found[name].settings.items():
             settings.catalogue().add(name, scope, loader.resolve(dotted))
@@ -79,9 +81,9 @@ def create_app(config: Config | None = None, *, extra: tuple[type[Plugin], ...] 
         WTF_CSRF_CHECK_DEFAULT=False,
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
-        MAX_FORM_PARTS=2000,
-        MAX_FORM_MEMORY_SIZE=1024 * 1024,
-        MAX_CONTENT_LENGTH=1024 * 1024,
+        MAX_FORM_PARTS=limits.current().form_parts,
+        MAX_FORM_MEMORY_SIZE=limits.current().body,
+        MAX_CONTENT_LENGTH=limits.current().body,
         TESTING=config.testing,
     )
     if config.proxies:
@@ -95,6 +97,7 @@ def create_app(config: Config | None = None, *, extra: tuple[type[Plugin], ...] 
     converters.install(app, sorted(house.plugins.house.resources))
     i18n.install(app)
     errors.install(app)
+    step_up.install(app)
     headers.install(app)
     gate.install(app, house)
     layout.install(app, house)

@@ -20,7 +20,7 @@ class BadConfig(DomainError):
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """:ivar data: data folder; :ivar secret_keys: the first signs, all verify.
+    """:ivar data: data folder; :ivar secret_keys: the first signs, all verify; :ivar backup_key: file with the key of backups.
 
     ``origin`` tells for each field where its value came from, for ``telerad doctor``.
     """
@@ -39,6 +39,7 @@ class Config:
     workers: int = 2
     threads: int = 8
     proxies: int = 0
+    backup_key: Path | None = None
     testing: bool = False
     origin: Mapping[str, str] = field(default_factory=dict)
 
@@ -99,6 +100,8 @@ def load(env: Mapping[str, str] | None = None, **given: object) -> Config:
             values[name] = int(text)
     if (text := take("plugins", "TELERAD_PLUGINS")) is not None:
         values["plugins"] = frozenset(p.strip() for p in text.split(",") if p.strip())
+    if (text := take("backup_key", "TELERAD_BACKUP_KEY")) is not None:
+        values["backup_key"] = Path(text).expanduser().resolve()
     values["strict_plugins"] = take("strict_plugins", "TELERAD_STRICT_PLUGINS") in ("1", "True")
     key = take("secret_key", "TELERAD_SECRET_KEY")
     keys = tuple(k.strip() for k in key.split(",") if k.strip()) if key else (_own_key(data),)

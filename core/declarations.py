@@ -18,6 +18,11 @@ RESOURCES = {
 AUDIT_KINDS = {
     "login.ok": _l("登录"),
     "login.out": _l("退出登录"),
+    "login.failed": _l("登录失败"),
+    "login.locked": _l("登录锁定"),
+    "session.ended": _l("结束登录"),
+    "password.changed": _l("修改密码"),
+    "phone.changed": _l("修改手机号"),
     "study.received": _l("数据上传"),
     "study.locked": _l("锁定检查"),
     "study.unlocked": _l("解锁检查"),
@@ -30,6 +35,8 @@ AUDIT_KINDS = {
     "plugin.draining": _l("停止插件新增"),
     "plugin.disabled": _l("停用插件"),
     "setting.changed": _l("修改设置"),
+    "backup.made": _l("数据备份"),
+    "backup.restored": _l("数据恢复"),
 }
 
 
@@ -42,7 +49,9 @@ def core() -> Declarations:
     for name, dotted in RESOURCES.items():
         declared.resource(name, dotted)
     declared.blueprint("core.accounts.views:bp", scope="account")
+    declared.blueprint("core.accounts.centre:bp", scope="account")
     declared.blueprint("core.web.health:bp", scope="public")
+    declared.blueprint("core.web.openapi:bp", scope="public")
     declared.blueprint("core.audit.views:bp", scope="tenant")
     declared.blueprint("core.studies.views:bp", scope="tenant")
     declared.blueprint("core.studies.api:bp", scope="api")

@@ -5,7 +5,7 @@ Deny by default: a view without exactly one access mark stops the start.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from werkzeug.local import LocalProxy
 
 from .errors import Invalid
+from .lists import ListSpec
 from .runtime import host
 from .types import Ctx
 
@@ -27,10 +28,7 @@ ctx = cast(Ctx, LocalProxy(lambda: host().current_ctx()))
 
 @dataclass(frozen=True)
 class Access:
-    """Who may use a view. ``code`` is the permission of ``requires`` and ``operator``.
-
-    ``passive``: does not renew the session. ``fresh``: wants a recent password.
-    """
+    """Who may use a view. ``code`` is the permission of ``requires`` and ``operator``."""
 
     kind: Kind
     code: str = ""
@@ -81,8 +79,43 @@ def public(view: V) -> V:
 
 
 def passive(view: V) -> V:
+    """Asked by a page without anybody at it: does not renew the session."""
     view.passive = True  # type: ignore[attr-defined]
     return view
+
+
+def fresh(view: V) -> V:
+    """Want a password younger than ``accounts.fresh_minutes``; for exports, tokens, phones, money.
+
+    Without one a program with a session gets 403 ``fresh-password-required``; a page asks for the password and repeats
+    the wish, form fields included, files not. A bearer token acts without a session and is not asked.
+    """
+    view.fresh = True  # type: ignore[attr-defined]
+    return view
+
+
+def require_fresh(*, once: bool = False) -> None:
+    """The same from within a view, where only some of its acts want it: call it before the object is touched.
+
+    :param once: the password counts for this act alone; the next one asks again
+    :raise DomainError: 403 ``fresh-password-required``
+    """
+    host().require_fresh(once=once)
+
+
+@dataclass(frozen=True)
+class Content:
+    """A body that is no JSON. ``model`` names the fields of a form, ``None`` is plain bytes."""
+
+    media: str
+    model: type[BaseModel] | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    media: str
+    model: type[BaseModel] | None
+    headers: tuple[str, ...] = ()
 
 
 class Body(BaseModel):
@@ -91,8 +124,11 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 
-def body_limit(most: int) -> Callable[[V], V]:
-    """Let a view take a body of up to ``most`` bytes; without this mark it is 1 MB. Known before anything is read."""
+def body_limit(most: int | str) -> Callable[[V], V]:
+    """Let a view take a body of up to ``most`` bytes; without this mark it is 1 MB. Known before anything is read.
+
+    :param most: bytes, or the name of one of the operator's limits (``core/limits.py``)
+    """
 
     def mark(view: V) -> V:
         view.body_limit = most  # type: ignore[attr-defined]
@@ -101,11 +137,82 @@ def body_limit(most: int) -> Callable[[V], V]:
     return mark
 
 
-def takes(model: type[BaseModel]) -> Callable[[V], V]:
-    """Name the body of a view for the API description."""
+def takes(model: type[BaseModel], **examples: Mapping[str, Any]) -> Callable[[V], V]:
+    """Name the body of a view for the API description.
+
+    :param examples: valid bodies by name; a name that is a word of the route is the body for that word. Without any,
+        one is made of the fields' own examples and defaults. Ids in them are made up: fields say what they name (``ref``)
+    """
 
     def mark(view: V) -> V:
-        view.body = model  # type: ignore[attr-defined]
+        view.body, view.body_examples = model, examples  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def takes_form(model: type[BaseModel], *, media: str = "multipart/form-data") -> Callable[[V], V]:
+    """Name the fields of a form for the API description; ``bytes`` is a file. A view may take this and a JSON body."""
+
+    def mark(view: V) -> V:
+        view.form = Content(media, model)  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def takes_bytes(media: str) -> Callable[[V], V]:
+    """Say for the API description that the body is bytes of this media type."""
+
+    def mark(view: V) -> V:
+        view.form = Content(media, None)  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def answers(
+    model: type[BaseModel] | None, status: int = 200, *, media: str = "application/json", headers: Sequence[str] = ()
+) -> Callable[[V], V]:
+    """Name what a view answers when it does what was asked. ``None`` with a media type is bytes, without one nothing.
+
+    :param headers: of this answer, beside those of every answer
+    """
+
+    def mark(view: V) -> V:
+        found: dict[int, Answer] = vars(view).setdefault("answers", {})
+        found[status] = Answer(media, model, tuple(headers))
+        return view
+
+    return mark
+
+
+def refuses(*statuses: int) -> Callable[[V], V]:
+    """Name refusals of a view beyond those of every route of its kind."""
+
+    def mark(view: V) -> V:
+        view.refusals = statuses  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def reads(name: str, schema: Mapping[str, Any], *, header: bool = False, required: bool = False) -> Callable[[V], V]:
+    """Name a query parameter, or a header, for the API description."""
+
+    def mark(view: V) -> V:
+        vars(view).setdefault("parameters", []).append(
+            {"name": name, "in": "header" if header else "query", "required": required, "schema": dict(schema)})
+        return view
+
+    return mark
+
+
+def lists(spec: ListSpec, item: type[BaseModel]) -> Callable[[V], V]:
+    """Name the list that a view answers with :func:`list_json`: filters and sort keys are the list's."""
+
+    def mark(view: V) -> V:
+        view.listed = (spec, item)  # type: ignore[attr-defined]
         return view
 
     return mark

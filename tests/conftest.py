@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from core import clock, config
 from core.accounts import actions as accounts
-from core.accounts import login, passwords
+from core.accounts import devices, login, passwords
 from core.accounts.models import Account
 from core.app import TeleradFlask, create_app
 from core.demo.seed import scribble
@@ -26,7 +26,7 @@ from core.store.models import Blob
 from core.studies.models import Instance, Patient, Series, Study, StudyModality
 from core.tenancy import actions as tenancy
 from core.tenancy.models import Tenant, TenantLink
-from core.tenancy.sessions import all_tenants
+from core.tenancy.sessions import all_tenants, nobody
 from core.work import runner
 from plugin_sdk.ids import row_id
 from plugin_sdk.types import UserView
@@ -122,12 +122,31 @@ class Member:
         return self.app.house.member_ctx(row, self.account, write=write, principal=f"user:{self.account.public_id}")
 
     def browser(self) -> FlaskClient:
-        """A client that logged in through the form."""
+        """A client at an address of its own, where this person has been before, that logged in through the form."""
         client = self.client()
-        client.get("/login")
+        client.environ_base["REMOTE_ADDR"] = address = own_address()
+        admit(self.app, self.account.id, address)
         answer = client.post("/login", data={"phone": self.account.phone, "password": PASSWORD, "csrf_token": csrf(client)})
         assert answer.status_code == 303, answer.get_data(as_text=True)[:400]
         return client
+
+
+def own_address() -> str:
+    """An address that no other test logs in from: tries are counted per address."""
+    n = next(numbers)
+    return f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}"
+
+
+def client_at(app: TeleradFlask, address: str) -> FlaskClient:
+    client = app.test_client()
+    client.environ_base["REMOTE_ADDR"] = address
+    return client
+
+
+def admit(app: TeleradFlask, account_id: int, address: str) -> None:
+    """Let an account log in from an address as if it had before: no captcha."""
+    with app.app_context(), nobody(write=True) as db:
+        devices.note(db, account_id, address=address)
 
 
 def csrf(client: FlaskClient, path: str = "/login") -> str:
@@ -187,6 +206,7 @@ def make_member(app: TeleradFlask, tenant: Tenant, role: str, name: str) -> Memb
         )
         tenancy.join(db, tenant=tenant, account_id=account.id, role=role)
         accounts.sign_with(db, account.id, scribble(name))
+        devices.note(db, account.id, address="127.0.0.1")
     return Member(app, account, tenant, role, login.make_token(account.id, tenant.id, days=1))
 
 

@@ -2,11 +2,14 @@
 
 ROWS = {
     "S-005": "Log in with phone and password.",
+    "S-008": "The first login from an address needs a captcha, later ones do not.",
+    "S-009": "A browser remembers the login for the next time.",
     "S-010": "A login leads to the workbench.",
+    "S-011": "A first password is to be changed; it may be kept once where the tenant allows it.",
     "S-014": "The workbench lists the person's hospitals and diagnosis groups.",
-    "S-020": "Changing the password asks for the current one.",
+    "S-020": "Changing the password asks for the current one first, then opens the new fields.",
     "S-021": "A password has 8 to 24 characters of every class and no others.",
-    "S-022": "Thirty idle minutes log out.",
+    "S-022": "Thirty idle minutes log out, unless the person switches that off.",
     "S-025": "Logging out ends the session on the server.",
     "S-026": "Local files become studies of the list.",
     "S-027": "dcm and zip are taken, other kinds are refused by name.",

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from plugin_sdk.errors import Invalid
+from plugin_sdk.errors import DomainError, Invalid
 from plugin_sdk.i18n import lazy as _l
 
 HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=1)
-_AT_ONCE = BoundedSemaphore(4)
+AT_ONCE = 4
+"""Hashes computed at the same time by one process: 4 x 64 MiB, or logging in would be the way to fell the house."""
+PATIENCE = 5.0
+"""Seconds that a login waits for its turn."""
+_TURNS = BoundedSemaphore(AT_ONCE)
 SYMBOLS = "$@&_"
 CLASSES = (
     (re.compile(r"[A-Z]"), _l("密码需包含大写字母")),
@@ -22,6 +28,18 @@ CLASSES = (
     (re.compile(r"[0-9]"), _l("密码需包含数字")),
 )
 ALLOWED = re.compile(r"[A-Za-z0-9$@&_]+")
+
+
+class Busy(DomainError):
+    """More logins at once than this process computes in its patience."""
+
+    status, code, sentence = 503, "unavailable", _l("登录的人较多，请稍后再试")
+
+
+def rules(*, symbol: bool = True) -> list[object]:
+    """The rule, a line for each part, as the page says it."""
+    lines: list[object] = [_l("8-24 位"), _l("含大写字母"), _l("含小写字母"), _l("含数字")]
+    return [*lines, _l("含 $@&_ 之一") if symbol else _l("可用 $@&_"), _l("不用其他字符")]
 
 
 def problem(password: str, *, symbol: bool = True) -> object | None:
@@ -47,22 +65,43 @@ def check_rule(password: str, *, symbol: bool = True) -> None:
         raise Invalid(sentence, errors=[{"field": "password", "message": str(sentence)}])
 
 
+@contextmanager
+def _turn() -> Iterator[None]:
+    """:raise Busy: nobody finished in time"""
+    if not _TURNS.acquire(timeout=PATIENCE):
+        raise Busy(retry_after=5)
+    try:
+        yield
+    finally:
+        _TURNS.release()
+
+
 def hashed(password: str) -> str:
-    with _AT_ONCE:
+    """:raise Busy: too many at once"""
+    with _turn():
         return HASHER.hash(password)
 
 
 def verified(stored: str | None, password: str) -> bool:
-    """Compare in the same time for a known and an unknown account: without a hash a dummy is computed."""
-    with _AT_ONCE:
+    """Compare in the same time for a known and an unknown account: without a hash a dummy is compared.
+
+    :raise Busy: too many at once
+    """
+    with _turn():
+        dummy = _dummy(HASHER.memory_cost)
         try:
-            return HASHER.verify(stored or _dummy(), password) and stored is not None
+            return HASHER.verify(stored or dummy, password) and stored is not None
         except (VerificationError, InvalidHashError):
             return False
 
 
+def outdated(stored: str) -> bool:
+    """Whether a hash was made with other costs than today's."""
+    return HASHER.check_needs_rehash(stored)
+
+
 @cache
-def _dummy() -> str:
+def _dummy(memory_cost: int) -> str:
     return HASHER.hash(secrets.token_urlsafe(16))
 
 

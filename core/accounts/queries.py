@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from core.accounts import login
+from core import clock
+from core.accounts import login, settings
 from core.accounts.models import LoginSession
 from core.tenancy.models import Membership, Role, Tenant
 from core.tenancy.sessions import all_tenants, nobody
@@ -87,6 +89,50 @@ def set_landing(account_id: int, code: str) -> None:
             .where(Membership.account_id == account_id)
         ):
             membership.prefs = {**membership.prefs, "landing": tenant.code == code}
+
+
+@dataclass(frozen=True)
+class Device:
+    """One live session as its owner sees it. ``browser`` and ``system`` are names, or empty when they are not known."""
+
+    row_id: int
+    public_id: str
+    browser: str
+    system: str
+    address: str
+    began_at: datetime
+    seen_at: datetime
+    remembered: bool
+
+
+BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
+SYSTEMS = (("Windows", "Windows"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Mac OS", "macOS"),
+           ("Linux", "Linux"))
+
+
+def sessions_of(account_id: int) -> list[Device]:
+    """Sessions that could still be used, the last seen first."""
+    with nobody() as db:
+        limits, own = settings.login(db), settings.own(db, account_id)
+        rows = db.scalars(
+            sa.select(LoginSession)
+            .where(
+                LoginSession.account_id == account_id, LoginSession.ended_at.is_(None), LoginSession.expires_at > clock.now()
+            )
+            .order_by(LoginSession.seen_at.desc())
+        ).all()
+    idle = clock.now() - timedelta(minutes=limits.idle_minutes)
+    return [
+        Device(
+            row.id, row.public_id, _named(row.agent, BROWSERS), _named(row.agent, SYSTEMS), row.address, row.created_at,
+            row.seen_at, bool(row.family),
+        )
+        for row in rows if row.seen_at >= idle or not own.auto_logout
+    ]
+
+
+def _named(agent: str, words: tuple[tuple[str, str], ...]) -> str:
+    return next((name for word, name in words if word in agent), "")
 
 
 def session(account_id: int, public_id: str) -> LoginSession:

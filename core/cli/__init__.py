@@ -75,6 +75,6 @@ def prepare(config: configuration.Config) -> None:
 
 def commands() -> click.Group:
     """The group with the commands of every room."""
-    from core.cli import data, database, people, plugins, serve, work  # noqa: F401  each adds its commands to the group
+    from core.cli import backup, data, database, people, plugins, serve, work  # noqa: F401  each adds its commands to the group
 
     return cli

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from core import limits
 from core.dicomweb.queries import StoredObject
 from core.dicomweb.refusals import NotAcceptable
 from core.dicomweb.transcode import LENGTH
@@ -78,7 +79,8 @@ def whole(path: Path, item: StoredObject) -> Iterator[bytes]:
 
 @contextmanager
 def _transcoded(what: str, path: Path, item: StoredObject, indices: Sequence[int]) -> Iterator[IO[bytes]]:
-    command = [sys.executable, "-m", "core.dicomweb.transcode", what, os.fspath(path), item.transfer_syntax,
+    most = limits.current()
+    command = [sys.executable, "-m", "core.dicomweb.transcode", str(most.child_memory), str(most.child_cpu), what, os.fspath(path), item.transfer_syntax,
                str(max(1, item.n_frames)), *map(str, indices)]
     environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
     with tempfile.TemporaryFile() as out:

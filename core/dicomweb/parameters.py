@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
 from werkzeug.datastructures import MultiDict
 
+from core import limits
 from core.access.openings import Scope
 from core.dicomweb import attributes, match
 from core.dicomweb.refusals import BadQuery
 from core.dicomweb.scope import Level
 
-MOST, USUAL = 500, 100
 DEEPEST = 1_000_000
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 UNSUPPORTED_FUZZY = "The fuzzymatching parameter is not supported. Only literal matching has been performed."
@@ -27,7 +27,7 @@ MORE = (
 class Search:
     """:ivar include: tags to return besides the usual ones; :ivar everything: ``includefield=all``
 
-    ``limit`` is never above ``MOST``; ``cut`` says that it is the server's limit and not the client's.
+    ``limit`` is never above the server's own; ``cut`` says that it is the server's limit and not the client's.
     ``few``: a value that picks studies is asked for; they are found first and sorted then.
     ``modality`` is the one modality asked for, '' when none, several or a pattern: its index serves the list then.
     """
@@ -36,7 +36,7 @@ class Search:
     clauses: list[match.Clause] = field(default_factory=list)
     include: frozenset[str] = frozenset()
     everything: bool = False
-    limit: int = USUAL
+    limit: int = field(default_factory=lambda: min(limits.current().search_rows, limits.current().page_rows))
     offset: int = 0
     cut: bool = True
     modality: str = ""
@@ -57,7 +57,8 @@ def read(args: MultiDict[str, str], *, level: Level, scope: Scope) -> Search:
         values = args.getlist(name)
         if name == "limit":
             wanted = _number(name, _one(name, values))
-            search.limit, search.cut = min(wanted, MOST), wanted > MOST
+            most = limits.current().page_rows
+            search.limit, search.cut = min(wanted, most), wanted > most
         elif name == "offset":
             search.offset = min(_number(name, _one(name, values)), DEEPEST)
         elif name == "fuzzymatching":

@@ -1,7 +1,7 @@
 """Decode to Explicit VR Little Endian. Run as a program: a limited child, one request, the answer on stdout.
 
-    python -m core.dicomweb.transcode frames PATH TRANSFER_SYNTAX N_FRAMES INDEX...
-    python -m core.dicomweb.transcode object PATH TRANSFER_SYNTAX N_FRAMES
+    python -m core.dicomweb.transcode MEMORY CPU_SECONDS frames PATH TRANSFER_SYNTAX N_FRAMES INDEX...
+    python -m core.dicomweb.transcode MEMORY CPU_SECONDS object PATH TRANSFER_SYNTAX N_FRAMES
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-MEMORY, CPU_SECONDS, OUTPUT = 2 * 1024**3, 20, 2 * 1024**3
+OUTPUT = 2 * 1024**3
 LENGTH = struct.Struct(">Q")
 EXPLICIT_LE = "1.2.840.10008.1.2.1"
 _SWAPPED = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
 
 
-def limit() -> None:
+def limit(memory: int, cpu_seconds: int) -> None:
     """Bound this process: memory, seconds of CPU, bytes written, no core dump."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT, OUTPUT))
 
 
@@ -85,8 +85,8 @@ def swapped(raw: bytes, width: int) -> bytes:
 
 
 def main(arguments: list[str]) -> int:
-    what, path, syntax, frames, *indices = arguments
-    limit()
+    memory, cpu_seconds, what, path, syntax, frames, *indices = arguments
+    limit(int(memory), int(cpu_seconds))
     data = read(path, syntax, int(frames))
     if what == "object":
         whole(data, sys.stdout.buffer)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.host.house import Application
 from core.lists import engine
+from core.web import step_up
 from plugin_sdk.errors import Invalid
 from plugin_sdk.types import Ctx
 
@@ -37,6 +38,9 @@ class Lending:
 
     def render(self, template: str, **values: Any) -> str:
         return render_template(template, **values)
+
+    def require_fresh(self, *, once: bool) -> None:
+        step_up.need(once=once)
 
     def read_body(self, model: type[BaseModel]) -> BaseModel:
         """:raise Invalid: no JSON object, or a field that does not fit; one error per field"""

@@ -23,14 +23,13 @@ from os import PathLike
 from types import TracebackType
 from typing import IO, Any, Self
 
+from core import limits
 from core.intake import wire
 from plugin_sdk.dicom.guard import GuardResult
 from plugin_sdk.dicom.header import Header
 from plugin_sdk.dicom.refusals import SENTENCES, HeldBack, Refused
 from plugin_sdk.dicom.render import CannotRender, Window
 
-MEMORY = 2 * 1024**3
-CPU_SECONDS = 20
 WALL_SECONDS = 60.0
 MAX_ANSWER = 256 * 1024**2
 _LENGTH = struct.Struct(">I")
@@ -55,11 +54,13 @@ class Parsed:
 class Parser:
     """A limited child. Use as a context manager and from one thread; the child starts with the first file.
 
+    The operator's limits hold where none is given.
+
     :param memory: bytes of address space; :param cpu: seconds per file; :param wall: seconds per file by the clock
     """
 
-    def __init__(self, *, memory: int = MEMORY, cpu: int = CPU_SECONDS, wall: float = WALL_SECONDS) -> None:
-        self._limits = (memory, cpu)
+    def __init__(self, *, memory: int | None = None, cpu: int | None = None, wall: float = WALL_SECONDS) -> None:
+        self._memory, self._cpu = memory, cpu
         self._wall = wall
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -116,8 +117,9 @@ class Parser:
     def _start(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self.close()
+            most = limits.current()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "core.intake.child", *map(str, self._limits)],
+                [sys.executable, "-m", "core.intake.child", str(self._memory or most.child_memory), str(self._cpu or most.child_cpu)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=_environment(),

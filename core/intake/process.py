@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import clock
+from core import clock, limits
 from core.intake import outcomes, queries, zips
 from core.intake.child import Parser
 from core.intake.ingest import ingest_files
@@ -148,7 +148,7 @@ def _inflate(ctx: TenantCtx, file: UploadFile, index: int, entry: zips.Entry) ->
     :raise ZipRefused: the archive is refused from here on
     """
     try:
-        return write_part(ctx, entry.chunks(), most=zips.MAX_INFLATED, name=f"{file.public_id}.{index}")[0]
+        return write_part(ctx, entry.chunks(), most=limits.current().zip_inflated, name=f"{file.public_id}.{index}")[0]
     except zips.ZipRefused as refused:
         if refused.whole:
             raise

@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import IO
 
+from core import limits
 from plugin_sdk.errors import DomainError
 from plugin_sdk.i18n import lazy as _l
 
-MAX_ENTRIES = 50_000
-MAX_INFLATED = 20 * 1024**3
 MAX_RATIO, RATIO_FROM = 200, 10 * 1024**2
 MAX_DIRECTORY = 64 * 1024**2
 CHUNK = 256 * 1024
@@ -117,13 +116,13 @@ class OpenZip:
 def open_zip(path: str | PathLike[str]) -> Iterator[OpenZip]:
     """Open an archive after its end record and its declared sizes were looked at.
 
-    :raise ZipRefused: `zip_broken`, `zip_too_many` (over 50,000 entries), or `zip_inflates_too_far` (declared sizes
+    :raise ZipRefused: `zip_broken`, `zip_too_many` (more entries than the limit), or `zip_inflates_too_far` (declared sizes
         over 20 GB, or over 200 times the archive's size once past 10 MB)
     """
     with open(path, "rb") as file:
         size = file.seek(0, 2)
         entries, directory = _end_record(file, size)
-        if entries > MAX_ENTRIES:
+        if entries > limits.current().zip_entries:
             raise ZipRefused("zip_too_many", whole=True)
         if directory > min(size, MAX_DIRECTORY):
             raise ZipRefused("zip_broken", whole=True)
@@ -132,7 +131,7 @@ def open_zip(path: str | PathLike[str]) -> Iterator[OpenZip]:
         except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError, OSError, OverflowError):
             raise ZipRefused("zip_broken", whole=True) from None
         with archive:
-            if len(archive.infolist()) > MAX_ENTRIES:
+            if len(archive.infolist()) > limits.current().zip_entries:
                 raise ZipRefused("zip_too_many", whole=True)
             if _too_far(sum(info.file_size for info in archive.infolist()), size):
                 raise ZipRefused("zip_inflates_too_far", whole=True)
@@ -140,7 +139,7 @@ def open_zip(path: str | PathLike[str]) -> Iterator[OpenZip]:
 
 
 def _too_far(inflated: int, packed: int) -> bool:
-    return inflated > MAX_INFLATED or (inflated > RATIO_FROM and inflated > MAX_RATIO * packed)
+    return inflated > limits.current().zip_inflated or (inflated > RATIO_FROM and inflated > MAX_RATIO * packed)
 
 
 def _end_record(file: IO[bytes], size: int) -> tuple[int, int]:
@@ -163,7 +162,7 @@ def _end_record(file: IO[bytes], size: int) -> tuple[int, int]:
                 raise ZipRefused("zip_broken", whole=True)
             found = _END64.unpack(raw)
             entries, directory = found[7], found[8]
-    return max(entries, directory // 46 if directory > MAX_ENTRIES * 1024 else entries), directory
+    return max(entries, directory // 46 if directory > limits.current().zip_entries * 1024 else entries), directory
 
 
 def entry_name(info: zipfile.ZipInfo) -> str:

@@ -17,6 +17,7 @@ from flask import g, jsonify, make_response, render_template, request
 from sqlalchemy import ColumnElement, literal, tuple_
 from werkzeug.datastructures import MultiDict
 
+from core import limits
 from core.lists import choice
 from core.lists.actions import ActionView, actions_of, many_of
 from plugin_sdk.errors import Invalid
@@ -24,7 +25,6 @@ from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.lists import Column, Filter, ListSpec
 from plugin_sdk.types import Badge
 
-MOST = 500
 UNAVAILABLE = _l("暂不可用")
 log = logging.getLogger(__name__)
 
@@ -195,9 +195,10 @@ def read(ctx: Any, spec: ListSpec, columns: Sequence[Column], args: MultiDict[st
                 where.append(f.where(ctx, value))
             except ValueError as error:
                 raise Invalid(errors=[{"field": f.key, "message": value}]) from error
-    limit = args.get("limit", spec.page_size, type=int)
-    if not 1 <= limit <= MOST:
-        raise Invalid(errors=[{"field": "limit", "message": f"1 to {MOST}"}])
+    text, most = args.get("limit", ""), limits.current().page_rows
+    limit = spec.page_size if not text else int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if not 1 <= limit <= most:
+        raise Invalid(errors=[{"field": "limit", "message": f"1 to {most}"}])
     return Ask(
         shown=shown, order=order, sort=sort, where=where, values=values, after=args.get("after"),
         before=args.get("before"), limit=limit, exact=exact,

@@ -10,6 +10,7 @@ from gunicorn.app.base import BaseApplication
 from rq import Worker
 from rq.serializers import JSONSerializer
 
+from core import limits
 from core.app import create_app
 from core.config import Config
 from core.host.house import Application
@@ -34,8 +35,8 @@ class Web(BaseApplication):  # type: ignore[misc]
             "worker_class": "gthread",
             "timeout": 120,
             "graceful_timeout": 15,
-            "limit_request_line": 8190,
-            "limit_request_fields": 100,
+            "limit_request_line": limits.current().request_line,
+            "limit_request_fields": limits.current().header_fields,
             "keepalive": 15,
             "accesslog": None,
             "errorlog": "-",

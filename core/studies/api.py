@@ -8,40 +8,46 @@ from flask import Blueprint, g, jsonify
 from flask.typing import ResponseReturnValue
 
 from core.studies import actions, queries
+from core.studies.answers import OpeningAnswer, StudyAnswer, StudySummary
 from core.studies.lists import STUDIES
 from core.studies.models import Series, Study
 from plugin_sdk.capabilities import Viewer
-from plugin_sdk.web import list_json, requires
+from plugin_sdk.web import answers, list_json, lists, requires
 
 bp = Blueprint("studies_api", __name__)
 
 
 @bp.get("/studies")
 @requires("hospital.study.view")
+@lists(STUDIES, StudySummary)
 def index() -> ResponseReturnValue:
     return list_json(STUDIES, summary)
 
 
 @bp.get("/studies/<study:id>")
 @requires("hospital.study.view")
+@answers(StudyAnswer)
 def show(id: str) -> ResponseReturnValue:
     return jsonify(whole(g.ctx, queries.by_public_id(g.ctx, id)))
 
 
 @bp.post("/studies/<study:id>/lock")
 @requires("hospital.study.lock")
+@answers(StudyAnswer)
 def lock(id: str) -> ResponseReturnValue:
     return jsonify(whole(g.ctx, actions.lock(g.ctx, id)))
 
 
 @bp.post("/studies/<study:id>/unlock")
 @requires("hospital.study.lock")
+@answers(StudyAnswer)
 def unlock(id: str) -> ResponseReturnValue:
     return jsonify(whole(g.ctx, actions.unlock(g.ctx, id)))
 
 
 @bp.delete("/studies/<study:id>")
 @requires("hospital.study.delete")
+@answers(None, 204, media="")
 def delete(id: str) -> ResponseReturnValue:
     actions.trash(g.ctx, id)
     return "", 204
@@ -49,6 +55,7 @@ def delete(id: str) -> ResponseReturnValue:
 
 @bp.post("/studies/<study:id>/images")
 @requires("hospital.study.view")
+@answers(OpeningAnswer, 201)
 def images(id: str) -> ResponseReturnValue:
     """Open the images: the root is readable with the caller's session or token alone."""
     row = queries.by_public_id(g.ctx, id)

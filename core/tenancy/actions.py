@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core import clock
+from core.accounts.sessions import end_within
 from core.audit.chain import ZERO
 from core.audit.models import AuditHead
 from core.tenancy import permissions
-from core.tenancy.models import Membership, Role, Tenant, TenantLink
+from core.tenancy.models import Membership, Role, Setting, Tenant, TenantLink
 from plugin_sdk.errors import Conflict, DomainError
 from plugin_sdk.i18n import lazy as _l
 
@@ -52,6 +53,9 @@ def create(session: Session, house: Application, *, code: str, kind: str, name: 
                 permissions=permissions.of_role(house.plugins.house.permissions, kind, role),
             )
         )
+    session.add(
+        Setting(scope="tenant", scope_id=tenant.id, name="accounts.must_change_password", value=True, changed_at=clock.now())
+    )
     session.flush()
     return tenant
 
@@ -69,8 +73,9 @@ def join(session: Session, *, tenant: Tenant, account_id: int, role: str) -> Non
     ).one_or_none()
     if member is None:
         session.add(Membership(tenant_id=tenant.id, account_id=account_id, role_id=found.id, joined_at=clock.now()))
-    else:
+    elif (member.role_id, member.left_at) != (found.id, None):
         member.role_id, member.left_at = found.id, None
+        end_within(session, account_id, why="role")  # what somebody may do is settled at login
     session.flush()
 
 

@@ -68,6 +68,6 @@ def answer(status: int, code: str, sentence: str, facts: dict[str, Any]) -> Resp
                             permission=facts.get("permission", "")), status)
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if status == 429:
-        response.headers["Retry-After"] = "60"
+    if status == 429 or "retry_after" in facts:
+        response.headers["Retry-After"] = str(facts.get("retry_after", 60))
     return response

@@ -13,17 +13,21 @@ from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect, validate_csrf
 from wtforms.validators import ValidationError
 
+from core import limits
 from core.accounts import login, sessions
 from core.accounts.login import Principal
 from plugin_sdk.errors import DomainError, Forbidden, NotFound, Unauthenticated
 from plugin_sdk.i18n import lazy as _l
+from plugin_sdk.runtime import host
 from plugin_sdk.web import Access
 
 if TYPE_CHECKING:
     from core.host.house import Application
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-MAY_CHANGE_PASSWORD = frozenset({"account.password", "account.change_password", "account.logout", "account.alive"})
+MAY_CHANGE_PASSWORD = frozenset({
+    "me.password", "me.change_password", "me.skip_password", "me.left", "account.logout", "account.alive",
+})
 csrf = CSRFProtect()
 
 
@@ -58,7 +62,7 @@ def install(app: Flask, house: Application) -> None:
             return None
         access = access_of(app, request.endpoint)
         if (most := getattr(app.view_functions[request.endpoint], "body_limit", None)) is not None:
-            request.max_content_length = most
+            request.max_content_length = most if isinstance(most, int) else getattr(limits.current(), most)
         tenant_code = (request.view_args or {}).get("tenant")
         if request.view_args is not None:
             request.view_args.pop("tenant", None)
@@ -104,6 +108,8 @@ def pass_gate(house: Application, access: Access, tenant_code: str | None) -> Re
         return _must_change()
     if access.kind == "operator" and principal.account.platform_role != "operator":
         raise NotFound
+    if getattr(g.house.flask.view_functions[view], "fresh", False):
+        host().require_fresh(once=False)
     _renew()
     return None
 
@@ -140,7 +146,7 @@ def _of_session(account_id: int) -> Principal | None:
     row = cast(sessions.RowSession, session._get_current_object())  # type: ignore[attr-defined]
     if row.account_id != account_id:
         return None
-    principal = login.by_id(account_id)
+    principal = login.by_id(account_id, skipped=bool(row.get("default_password_skipped")))
     if principal is not None:
         principal.password_at = row.password_at
     return principal
@@ -165,7 +171,7 @@ def _check_csrf() -> None:
 
 
 def wants_json() -> bool:
-    return request.path.startswith("/api/") or "/dicom-web" in request.path or request.path.endswith("/me/alive")
+    return request.path.startswith("/api/") or "/dicom-web" in request.path or request.path in ("/me/alive", "/me/session")
 
 
 def to_login() -> Response:
@@ -182,7 +188,7 @@ def to_login() -> Response:
 def _must_change() -> Response:
     if wants_json():
         raise MustChangePassword
-    return cast(Response, redirect(url_for("account.password") + "?next=" + quote(request.path), 303))
+    return cast(Response, redirect(url_for("me.password") + "?next=" + quote(request.path), 303))
 
 
 def _renew() -> None:

@@ -94,7 +94,7 @@ def _tenants(principal: Any) -> list[dict[str, str]]:
 
 
 def _urls(ctx: Any, *, signed_in: bool) -> dict[str, str]:
-    urls = {"workbench": url_for("account.workbench"), "me": url_for("account.me"), "logout": url_for("account.logout"),
+    urls = {"workbench": url_for("account.workbench"), "me": url_for("me.index"), "session": url_for("me.left"), "logout": url_for("account.logout"),
             "login": url_for("account.login"), "alive": url_for("account.alive"), "default": url_for("account.set_landing")} if signed_in else {
             "login": url_for("account.login")}
     if ctx:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core import clock
 from core.tenancy.sessions import all_tenants, nobody
-from core.work import cron, deliver, jobs, runner
+from core.work import cron, deliver, held, jobs, runner
 from core.work.models import Lease
 
 if TYPE_CHECKING:
@@ -51,9 +51,11 @@ def tick(house: Application) -> int:
     busy = deliver.deliver_due(house) + runner.fire_timers(house)
     with all_tenants() as db:
         forgotten = jobs.due(db, house.plugins.house.jobs)
+        holding = held.since(db) is not None
     if forgotten:
         house.bell.ring(jobs.ANY)
-    cron.queue_due(house)
+    if not holding:
+        cron.queue_due(house)
     return busy
 
 

@@ -123,5 +123,5 @@ def _forget(session: Session) -> None:
 
 def due(session: Session, known: Collection[str]) -> int:
     """How many jobs wait or were left behind by a worker that went away, 100 at most: somebody must ring."""
-    rows = sa.select(Job.id).where(turns.is_due(Job, clock.of(session)), Job.name.in_(list(known))).limit(100)
+    rows = sa.select(Job.id).where(turns.may_run(session, clock.of(session), known)).limit(100)
     return session.scalar(sa.select(sa.func.count()).select_from(rows.subquery())) or 0

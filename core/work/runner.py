@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from core import clock, faults
 from core.host.hooks import HookFailed
 from core.tenancy.sessions import all_tenants
-from core.work import alarms, jobs, turns
+from core.work import alarms, held, jobs, turns
 from core.work.deliver import deliver_due
 from core.work.heartbeat import TakenOver, beating
 from core.work.models import CoreTimer, Job
@@ -136,6 +136,8 @@ def _failed(house: Application, turn: Turn, error: Exception) -> None:
 def fire_timers(house: Application, limit: int = 100) -> int:
     """Turn due timers into jobs. :return: how many fired"""
     with all_tenants(write=True) as db:
+        if held.since(db) is not None:
+            return 0
         due = db.scalars(
             sa.select(CoreTimer)
             .where(CoreTimer.state == "waiting", CoreTimer.due_at <= clock.of(db))

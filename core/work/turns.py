@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core import clock
+from core.work import held
 from core.work.models import Delivery, Job, Lease
 
 LEASE = timedelta(seconds=60)
@@ -35,14 +36,14 @@ class Turn:
 
 def is_due(table: Any, at: datetime) -> sa.ColumnElement[bool]:
     """Rows that nobody works on and that wait no longer."""
-    waiting, held = WORDS[table]
+    waiting, taken = WORDS[table]
     fresh = sa.and_(table.tries == 0, table.err == "")
     return sa.or_(
         sa.and_(
             table.state == waiting,
             sa.or_(table.next_at <= at, fresh, table.next_at > at + LONGEST_WAIT[table] + LEASE),
         ),
-        sa.and_(table.state == held, sa.or_(table.lease_until < at, table.lease_until > at + 2 * LEASE)),
+        sa.and_(table.state == taken, sa.or_(table.lease_until < at, table.lease_until > at + 2 * LEASE)),
     )
 
 
@@ -56,7 +57,7 @@ def next_job(db: Session, known: Collection[str]) -> Turn | None:
     """
     at = clock.of(db)
     row = _numbering(db, at)
-    due = sa.and_(is_due(Job, at), Job.name.in_(list(known)))
+    due = may_run(db, at, known)
     waiting = {tenant: first for tenant, first in db.execute(
         sa.select(Job.tenant_id, sa.func.min(Job.id)).where(due).group_by(Job.tenant_id)
     )}
@@ -77,6 +78,13 @@ def next_job(db: Session, known: Collection[str]) -> Turn | None:
         .execution_options(synchronize_session=False)
     )
     return Turn(id=job_id, fence=row.fence)
+
+
+def may_run(db: Session, at: datetime, known: Collection[str]) -> sa.ColumnElement[bool]:
+    """Jobs that are due and known; after a restore only those that were queued since."""
+    due = sa.and_(is_due(Job, at), Job.name.in_(list(known)))
+    since = held.since(db)
+    return due if since is None else sa.and_(due, Job.queued_at > since)
 
 
 def _numbering(db: Session, at: datetime) -> Lease:

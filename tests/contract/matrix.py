@@ -29,7 +29,7 @@ from tests.contract.requests_made import request_of
 from tests.contract.stage import SIDES, UNKNOWN, Card, Stage, Writes, changed, files_of, rows_of, switch
 
 RESOURCES = frozenset(
-    {"study", "request", "upload", "access", "capture", "notice", "study_uid", "series_uid", "sop_uid", "frames"}
+    {"study", "request", "upload", "access", "capture", "notice", "study_uid", "series_uid", "sop_uid", "frames", "session"}
 )
 """Kinds of ids that ``stage.things`` makes one of in both worlds. A new kind needs a factory there and a word here."""
 WORDS: Mapping[str, tuple[str, ...]] = {
@@ -66,8 +66,9 @@ OTHERWISE: Mapping[tuple[str, str], int] = {
     ("account.alive", "anonymous"): 401, ("account.alive", "expired"): 401, ("account.alive", "logged_out"): 401,
     ("account.alive", "disabled"): 401, ("account.alive", "disabled_token"): 401, ("account.alive", "revoked"): 401,
     ("account.alive", "lapsed"): 401,  # a script asks
-    ("account.alive", "must_change"): 204, ("account.password", "must_change"): 200,  # what changing the password needs
-    ("account.change_password", "must_change"): 422,
+    ("account.alive", "must_change"): 204, ("me.password", "must_change"): 200,  # what changing the password needs
+    ("me.change_password", "must_change"): 422, ("me.skip_password", "must_change"): 403, ("me.left", "must_change"): 401,
+    **{("me.left", who): 401 for who in ("anonymous", "expired", "logged_out", "disabled", "disabled_token", "revoked", "lapsed")},
 }
 """Cells that differ from their row of EXPECTED."""
 SAFE = frozenset({"GET", "OPTIONS"})

@@ -23,7 +23,7 @@ from core.accounts.models import Account, ApiToken, Credential, LoginSession
 from core.accounts.sessions import digest
 from core.studies.models import Study
 from core.tenancy.models import Membership, Role, Tenant
-from core.tenancy.sessions import all_tenants
+from core.tenancy.sessions import all_tenants, nobody
 from core.work.models import Notice
 from plugin_sdk.db import metadata
 from tests import conftest
@@ -119,6 +119,13 @@ def _session(member: Member) -> Card:
     return Card(key=client.get_cookie("session").value, csrf=csrf(client, "/me"))
 
 
+def live_session(member: Member) -> str:
+    """Id of a new session of a person."""
+    key = _session(member).key
+    with member.app.app_context(), nobody() as db:
+        return str(db.scalars(sa.select(LoginSession.public_id).where(LoginSession.key_hash == digest(key))).one())
+
+
 def things(world: World, mark: str) -> dict[str, str]:
     """One of each resource, every text of it holding ``mark``."""
     uid = received(world, mark)
@@ -127,7 +134,7 @@ def things(world: World, mark: str) -> dict[str, str]:
     request = drive(world, study["id"], "APPROVED", mark=mark)
     found = {
         "study": study["id"], "request": request, "study_uid": uid, "series_uid": f"{uid}.1", "sop_uid": f"{uid}.1.1",
-        "frames": "1", "session": UNKNOWN, "file": UNKNOWN, "upload": upload(world), "capture": _capture(world, request, mark),
+        "frames": "1", "session": live_session(world.h_admin), "file": UNKNOWN, "upload": upload(world), "capture": _capture(world, request, mark),
     }
     for side in SIDES:
         member = world.h_admin if side == "hospital" else world.g_admin
@@ -211,10 +218,11 @@ def upload(world: World) -> str:
     return str(answer.headers["Location"].rpartition("/")[2])
 
 
-HOUSE = frozenset({"lease", "login_attempt", "plugin_fault", "session"})
-"""Tables whose rows belong to no tenant and no member, or (sessions) move with every visit."""
+HOUSE = frozenset({"captcha", "lease", "login_attempt", "plugin_fault", "session"})
+"""Tables whose rows belong to no tenant and no member, or (sessions, captchas) move with every visit."""
 BELONGS: Mapping[str, str] = {
     "tenant": "id", "account": "account:id", "credential": "account:account_id", "signature": "account:account_id",
+    "login_seen": "account:account_id", "remember": "account:account_id",
     "list_columns": "account:account_id", "setting": "scope_id", "delivery": "outbox_id",
 }
 """Tables without a tenant's column of their own, and the column that says whose the row is."""

@@ -17,6 +17,7 @@ TABLES: Mapping[str, str] = {
     "core/web/health.py": "asks whether the database answers",
     "core/run/doctor.py": "reads the database's own settings",
     "core/run/migrate.py": "runs before there is a tenant",
+    "core/backup/snapshot.py": "photographs the whole database",
 }
 """Modules that may speak to tables past the session's criterion, and why."""
 CLOCK: Mapping[str, str] = {

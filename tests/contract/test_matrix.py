@@ -38,7 +38,10 @@ NO_REQUEST = frozenset({
 """Routes that want a study which nobody asked about."""
 REFUSED: Mapping[tuple[str, str], tuple[int, str]] = {
     ("account.enter", ""): (401, "a wrong password: the right one is how every session of this test began"),
-    ("account.change_password", ""): (422, "the current password is wrong, so that everybody keeps theirs"),
+    ("account.enter_remembered", ""): (303, "nothing is remembered in this browser: it leads to the form"),
+    ("me.confirm", ""): (422, "a wrong password; the right one would give the session of the other cases a new key"),
+    ("me.skip_password", ""): (403, "nobody handed this password out"),
+    ("me.change_password", ""): (422, "the current password is not given, so that everybody keeps theirs"),
     ("health.readyz", ""): (503, "no queue runs beside the tests"),
     ("dicomweb.bulkdata", ""): (404, "this image keeps no bulk data apart from its pixels"),
 }
@@ -95,6 +98,8 @@ def ready(staged: Stage, case: Case) -> dict[str, str]:
         ids["request"], ids["version"], ids["sha256"] = _request(world, state)
         if endpoint.endswith("confirm_many"):
             ids["second_request"], _, ids["second_sha256"] = _request(world, state)
+    if endpoint == "me.end_session":
+        ids["session"] = stage.live_session(world.h_admin)
     if endpoint == "studies.visibility":
         row = stage.make_study(world)
         ids["study"], ids["series_uid"] = row.public_id, f"{row.uid}.1"

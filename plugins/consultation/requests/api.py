@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
-from pydantic import Field
 
 from plugin_sdk.capabilities import Billing, Viewer
-from plugin_sdk.consultation import Event, PartCount, State, Terms, Urgency
+from plugin_sdk.consultation import Event, State
 from plugin_sdk.errors import DomainError, Forbidden, Invalid, NotFound
 from plugin_sdk.i18n import lazy as _l
-from plugin_sdk.web import Body, body_limit, ctx, list_json, passive, read_body, requires, takes
+from plugin_sdk.web import (
+    answers,
+    body_limit,
+    ctx,
+    list_json,
+    lists,
+    passive,
+    read_body,
+    requires,
+    takes,
+    takes_form,
+)
 from plugins.consultation.models import Request
 from plugins.consultation.reports import document, drafts
 from plugins.consultation.reports.versions import Text
 from plugins.consultation.requests import claims, create, queries
+from plugins.consultation.requests.answers import (
+    CaptureAnswer,
+    DraftAnswer,
+    GroupsAnswer,
+    ManyAnswer,
+    OpeningAnswer,
+    RequestAnswer,
+    RequestSummary,
+)
+from plugins.consultation.requests.bodies import (
+    EVENT_EXAMPLES,
+    WORDS,
+    BatchBody,
+    CaptureForm,
+    ConfirmBody,
+    DraftBody,
+    EventBody,
+    RenewBody,
+    RequestBody,
+)
 from plugins.consultation.requests.lists import REQUESTS
 from plugins.consultation.requests.machine import TABLE
 from plugins.consultation.requests.present import draft_json, summary, whole
@@ -24,75 +54,6 @@ from plugins.consultation.requests.transition import advance
 
 bp = Blueprint("consultation_api", __name__)
 LIST = ("hospital.request.list", "group.request.list")
-CALLABLE = frozenset(Event) - {Event.REQUEST, Event.LAPSE, Event.RENEW}
-WORDS = [e.value for e in CALLABLE]
-
-
-class PartBody(Body):
-    name: str = Field(min_length=1, max_length=60)
-    count: int = Field(default=1, ge=1, le=99)
-    category: str = Field(default="", max_length=60)
-
-
-class TermsBody(Body):
-    group: str = Field(json_schema_extra={"ref": "tenant"})
-    urgency: Literal["normal", "urgent"] = "normal"
-    parts: list[PartBody] = Field(default_factory=list, max_length=50)
-    reader: str | None = Field(default=None, json_schema_extra={"ref": "account"})
-    purpose: str = Field(default="", max_length=1000)
-
-    def terms(self) -> Terms:
-        return Terms(
-            group=self.group, urgency=Urgency(self.urgency), reader=self.reader or None, purpose=self.purpose,
-            parts=[PartCount(name=p.name, count=p.count, category=p.category) for p in self.parts],
-        )
-
-
-class RequestBody(TermsBody):
-    study_id: str = Field(json_schema_extra={"ref": "study"})
-
-
-class BatchBody(TermsBody):
-    study_ids: list[str] = Field(max_length=100, json_schema_extra={"ref": "study"})
-
-
-class EventBody(Body):
-    """What an event may carry; ``version`` is compulsory."""
-
-    version: int | None = None
-    reason: str = Field(default="", max_length=1000)
-    findings: str | None = None
-    impression: str | None = None
-    positive: bool | None = None
-    images: list[str] | None = Field(default=None, json_schema_extra={"ref": "capture"})
-    reader: str | None = Field(default=None, json_schema_extra={"ref": "account"})
-    sha256: str | None = None
-
-
-class RenewBody(Body):
-    """``active``: somebody pressed a key or moved the pointer since; ``version`` is taken and not needed."""
-
-    version: int | None = None
-    active: bool = True
-
-
-class DraftBody(Body):
-    model_config = {**Body.model_config, "str_strip_whitespace": False}
-    rev: int
-    findings: str = ""
-    impression: str = ""
-    positive: bool | None = None
-    images: list[str] = Field(default_factory=list, json_schema_extra={"ref": "capture"})
-
-
-class ConfirmItem(Body):
-    id: str = Field(json_schema_extra={"ref": "request"})
-    version: int
-    sha256: str
-
-
-class ConfirmBody(Body):
-    items: list[ConfirmItem] = Field(max_length=100)
 
 
 class TooFew(DomainError):
@@ -101,6 +62,7 @@ class TooFew(DomainError):
 
 @bp.get("/requests")
 @requires(*LIST)
+@lists(REQUESTS, RequestSummary)
 def index() -> ResponseReturnValue:
     return list_json(REQUESTS, lambda row: summary(ctx, row))
 
@@ -108,6 +70,7 @@ def index() -> ResponseReturnValue:
 @bp.post("/requests")
 @requires("hospital.request.create")
 @takes(RequestBody)
+@answers(RequestAnswer, 201)
 def make() -> ResponseReturnValue:
     body = read_body(RequestBody)
     row = create.request(ctx, body.study_id, body.terms())
@@ -117,6 +80,7 @@ def make() -> ResponseReturnValue:
 @bp.post("/requests/batch")
 @requires("hospital.request.create")
 @takes(BatchBody)
+@answers(ManyAnswer)
 def batch() -> ResponseReturnValue:
     """Ask for several studies at once, row by row; one that is refused does not stop the others."""
     body = read_body(BatchBody)
@@ -131,6 +95,7 @@ def batch() -> ResponseReturnValue:
 @bp.post("/requests/confirm")
 @requires("hospital.report.confirm")
 @takes(ConfirmBody)
+@answers(ManyAnswer)
 def confirm_many() -> ResponseReturnValue:
     body = read_body(ConfirmBody)
     if len({i.id for i in body.items}) < 2:
@@ -158,13 +123,15 @@ def _each(public_id: str, act: Any) -> dict[str, Any]:
 
 @bp.get("/requests/<request:id>")
 @requires(*LIST)
+@answers(RequestAnswer)
 def show(id: str) -> ResponseReturnValue:
     return jsonify(whole(ctx, queries.ref_or_404(ctx, id)))
 
 
 @bp.post(f"/requests/<request:id>/<any({', '.join(sorted(WORDS))}):event>")
 @requires(*LIST)
-@takes(EventBody)
+@takes(EventBody, **EVENT_EXAMPLES)
+@answers(RequestAnswer)
 def act(id: str, event: str) -> ResponseReturnValue:
     """Move a request. Permission before object, object before state, state before input."""
     which = Event(event)
@@ -185,6 +152,7 @@ def act(id: str, event: str) -> ResponseReturnValue:
 @requires("group.request.accept")
 @passive
 @takes(RenewBody)
+@answers(RequestAnswer)
 def renew(id: str) -> ResponseReturnValue:
     """Say that the holder's page is open. It keeps the claim, never the login: a page alone is nobody."""
     row = queries.ref_or_404(ctx, id)
@@ -219,6 +187,7 @@ def _check_permission(event: Event) -> None:
 @bp.put("/requests/<request:id>/draft")
 @requires("group.report.diagnose", "group.report.review")
 @takes(DraftBody)
+@answers(DraftAnswer)
 def save_draft(id: str) -> ResponseReturnValue:
     row = queries.ref_or_404(ctx, id)
     claims.need_mine(ctx, row)
@@ -233,6 +202,7 @@ def save_draft(id: str) -> ResponseReturnValue:
 
 @bp.get("/groups")
 @requires("hospital.request.create")
+@answers(GroupsAnswer)
 def groups() -> ResponseReturnValue:
     """Groups connected to this hospital, with the readers one may name and their fees, if billing is on."""
     items = []
@@ -254,6 +224,7 @@ def groups() -> ResponseReturnValue:
 
 @bp.post("/requests/<request:id>/images")
 @requires(*LIST)
+@answers(OpeningAnswer, 201)
 def images(id: str) -> ResponseReturnValue:
     """Open the images: readable with the caller's session or token alone."""
     row = queries.ref_or_404(ctx, id)
@@ -272,7 +243,9 @@ def images(id: str) -> ResponseReturnValue:
 
 @bp.post("/requests/<request:id>/captures")
 @requires("group.report.diagnose", "group.report.review")
-@body_limit(9 * 1024 * 1024)
+@body_limit("capture_request")
+@takes_form(CaptureForm)
+@answers(CaptureAnswer, 201)
 def capture(id: str) -> ResponseReturnValue:
     """Keep a key image: PNG or JPEG, at most 8 MB."""
     with ctx.reading() as seen:
@@ -293,6 +266,7 @@ def capture(id: str) -> ResponseReturnValue:
 
 @bp.get("/requests/<request:id>/report.pdf")
 @requires("hospital.report.print", "group.request.list")
+@answers(None, media="application/pdf")
 def report_pdf(id: str) -> Response:
     row = queries.ref_or_404(ctx, id)
     return document.response(document.pdf(ctx, row), row.public_id, inline=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
+from core import limits
 from core.studies.models import Series
 from core.tenancy.sessions import all_tenants
 from plugin_sdk.db import db as database
@@ -148,12 +149,13 @@ def test_a_study_is_answered_in_utf_8_with_what_the_viewer_shows(doctor, ask):
     }
 
 
-def test_the_answer_says_when_the_servers_own_limit_cut_it(doctor, ask, monkeypatch):
-    monkeypatch.setattr("core.dicomweb.parameters.MOST", 3)
-    cut = ask(doctor, "/studies?limit=6")
+def test_the_answer_says_when_the_servers_own_limit_cut_it(doctor, ask):
+    with limits.changed(page_rows=3):
+        cut = ask(doctor, "/studies?limit=6")
     assert letters(cut) == "gcb"
     assert cut.headers["Warning"].startswith("299 ") and "exceeded the maximum" in cut.headers["Warning"]
-    assert "Warning" not in ask(doctor, "/studies?limit=3").headers
+    with limits.changed(page_rows=3):
+        assert "Warning" not in ask(doctor, "/studies?limit=3").headers
 
 
 def test_fuzzy_matching_is_answered_literally_and_says_so(doctor, ask):

@@ -1,0 +1,1 @@
+"""Backup, verification, restore, release and the drill that proves them."""
