@@ -40,6 +40,7 @@ class Config:
     threads: int = 8
     proxies: int = 0
     backup_key: Path | None = None
+    fetch_allow: frozenset[str] = frozenset()
     testing: bool = False
     origin: Mapping[str, str] = field(default_factory=dict)
 
@@ -102,6 +103,8 @@ def load(env: Mapping[str, str] | None = None, **given: object) -> Config:
         values["plugins"] = frozenset(p.strip() for p in text.split(",") if p.strip())
     if (text := take("backup_key", "TELERAD_BACKUP_KEY")) is not None:
         values["backup_key"] = Path(text).expanduser().resolve()
+    if (text := take("fetch_allow", "TELERAD_FETCH_ALLOW")) is not None:
+        values["fetch_allow"] = frozenset(h.strip() for h in text.split(",") if h.strip())
     values["strict_plugins"] = take("strict_plugins", "TELERAD_STRICT_PLUGINS") in ("1", "True")
     key = take("secret_key", "TELERAD_SECRET_KEY")
     keys = tuple(k.strip() for k in key.split(",") if k.strip()) if key else (_own_key(data),)

@@ -67,6 +67,7 @@ def core() -> Declarations:
     declared.job("intake.process_upload", "core.intake.process:process_upload")
     declared.job("work.sweep", "core.work.sweep:sweep", cron="17 * * * *")
     declared.job("intake.sweep", "core.intake.sweep:sweep", cron="47 * * * *")
+    declared.job("work.push", "core.work.push:push")
     declared.job("host.drain", "core.host.switches:finish_draining", cron="*/10 * * * *")
     declared.notice_kind("plugin.degraded", _l("功能插件异常"), "home.index")
     declared.notice_kind("upload.done", _l("数据上传"), "studies.index")

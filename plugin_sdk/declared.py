@@ -1,12 +1,13 @@
-"""Values of a plugin's declarations, as the host keeps them."""
+"""Values of a plugin's declarations, as the host keeps them, and what some of them promise."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
 
-from .types import Side
+from .types import Ctx, Side, UserView
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,3 +50,78 @@ class NoticeKind:
     todo: bool = False
     plugin: str = ""
 
+
+ChannelKind = Literal["notify", "pay"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    """A way to reach people (``notify``) or to be paid (``pay``). ``dotted`` names a :class:`NotifyChannel`."""
+
+    kind: ChannelKind
+    name: str
+    dotted: str
+    plugin: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """A notice on its way out. It holds no patient's name: ``facts`` are ids, counts and words of ours.
+
+    :param ref: ``<owner>:<kind>:<public_id>`` of what it tells of
+    :param path: where it leads, a path of this site
+    :param at: when it was written, UTC
+    """
+
+    id: str
+    kind: str
+    title: str
+    ref: str
+    path: str
+    todo: bool
+    at: datetime
+    users: tuple[UserView, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class NotifyChannel(Protocol):
+    """What ``channel("notify", ...)`` names. Called by a job, with a ctx that only reads; may run twice for one note."""
+
+    def send(self, ctx: Ctx, note: Note) -> None:
+        """Send, or raise: the job tries again with growing pauses and is shown when it gives up."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """A panel of the statistics pages with its table: ``load(ctx, period)`` gives rows of ``columns``.
+
+    :param load: dotted ``(ctx, since, until) -> Sequence[Sequence[object]]``; the dates are local days, inclusive
+    """
+
+    title: object
+    columns: Sequence[object]
+    load: str
+    code: str
+    chart: Literal["bar", "line", "none"] = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewerTool:
+    """A button of the viewer's tool bar that opens ``path`` of this site with ``?studies=<uid>,<uid>``."""
+
+    key: str
+    title: object
+    path: str
+    code: str
+    icon: str = "point"
+    plugin: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkPage:
+    """What the public door shows for links of ``kind``: dotted ``(ctx, link) -> response``."""
+
+    kind: str
+    dotted: str
+    plugin: str = ""

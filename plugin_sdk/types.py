@@ -138,6 +138,15 @@ class StudyFacts:
     complete: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """What another house answered. Header names are lower case; at most 1 MB of body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class Ctx(Protocol):
     """All that a plugin may touch, in one tenant and for one user.
 
@@ -184,6 +193,9 @@ class Ctx(Protocol):
     def cancel_time(self, key: str) -> None: ...
     def notify(self, kind: str, *, users: Sequence[int] = (), code: str = "", ref: str, **facts: Any) -> None: ...
     def todo_done(self, kind: str, *, ref: str) -> None: ...
+    def fetch(
+        self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Fetched: ...
 
 
 class Studies(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from core import clock
+from core import clock, outbound
 from core.audit import chain
 from core.host.hooks import Hooks
 from core.tenancy import settings
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import TenantSession, tenant_session
-from core.work import jobs, notices, outbox
+from core.work import jobs, notices, outbox, push
 from core.work.models import CoreTimer
 from plugin_sdk import types as sdk
 from plugin_sdk.capabilities import CAPABILITIES
@@ -234,9 +234,21 @@ class TenantCtx:
         spec = self.app.plugins.house.notice_kinds[kind]
         accounts = [u for u in users if u] or [u.id for u in self.users.holding(code)] if code else [u for u in users if u]
         notices.tell(self.db, spec, tenant_id=self.tenant.id, accounts=accounts, ref=ref, facts=facts)
+        push.wake(self, kind, ref=ref, users=accounts)
 
     def todo_done(self, kind: str, *, ref: str) -> None:
         notices.done(self.db, tenant_id=self.tenant.id, kind=kind, ref=ref)
+
+    def fetch(
+        self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> sdk.Fetched:
+        """Call another house by the rules of :func:`core.outbound.fetch`. Never inside a write transaction.
+
+        :raise RuntimeError: this ctx has written already: on SQLite it holds the only write lock of the house
+        """
+        if self.write and self._session is not None and self._session.in_transaction():
+            raise RuntimeError("fetch inside a write transaction: do it in a job, before the first write")
+        return outbound.fetch(url, method=method, headers=headers, body=body, allow=self.app.config.fetch_allow)
 
     def after_commit(self, call: Callable[[], None]) -> None:
         self._root()._after.append(call)

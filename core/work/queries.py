@@ -41,5 +41,16 @@ def notice(ctx: TenantCtx, public_id: str) -> Notice:
     return row
 
 
+def path_of(ctx: TenantCtx, row: Notice) -> str:
+    """Where a notice leads: the page of its kind with the row located, home for a kind nobody declares any more."""
+    kind = ctx.app.plugins.house.notice_kinds.get(row.kind)
+    urls = ctx.app.flask.url_map
+    here = urls.bind("", "/")
+    if kind is None:
+        return str(here.build("home.index", {"tenant": ctx.tenant.code}))
+    name = "id" if urls.is_endpoint_expecting(kind.endpoint, "id") else "at"
+    return str(here.build(kind.endpoint, {"tenant": ctx.tenant.code, name: row.ref.rpartition(":")[2]}))
+
+
 def _mine(ctx: TenantCtx) -> sa.Select[Notice]:
     return sa.select(Notice).where(Notice.account_id == (ctx.user.id if ctx.user else 0))

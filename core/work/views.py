@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from core.work import queries
-from core.work.models import Notice
 from plugin_sdk.web import ctx, passive, requires
 
 bp = Blueprint("work", __name__)
@@ -48,7 +47,7 @@ def read(id: str) -> ResponseReturnValue:
     row = queries.notice(ctx, id)  # type: ignore[arg-type]
     if row.read_at is None:
         row.read_at = ctx.now()
-    return redirect(_leads_to(row), 303)
+    return redirect(queries.path_of(ctx, row), 303)  # type: ignore[arg-type]
 
 
 def _drawer(*, todo: bool) -> ResponseReturnValue:
@@ -59,15 +58,3 @@ def _drawer(*, todo: bool) -> ResponseReturnValue:
     return render_template(
         "notices.html", rows=rows, kinds=kinds, todo=todo, fragment=fragment, unread=unread, open_todos=open_todos
     )
-
-
-def _leads_to(row: Notice) -> str:
-    """The list page of the notice's kind, with the row located."""
-    kinds = ctx.app.plugins.house.notice_kinds  # type: ignore[attr-defined]
-    public_id = row.ref.rpartition(":")[2]
-    kind = kinds.get(row.kind)
-    if kind is None:
-        return url_for("home.index")
-    if ctx.app.flask.url_map.is_endpoint_expecting(kind.endpoint, "id"):  # type: ignore[attr-defined]
-        return url_for(kind.endpoint, id=public_id)
-    return url_for(kind.endpoint, at=public_id)
