@@ -28,7 +28,7 @@ from plugin_sdk.db import db
 from plugin_sdk.errors import Unsupported
 
 log = logging.getLogger(__name__)
-PREFIXES = {"tenant": "/t/<tenant:tenant>", "api": "/api/v1/t/<tenant:tenant>"}
+PREFIXES = {"tenant": "/t/<tenant:tenant>", "api": "/api/v1/t/<tenant:tenant>", "platform": "/admin"}
 __all__ = ["create_app", "models", "start"]
 
 
@@ -126,9 +126,13 @@ def _write_tallies(app: TeleradFlask, tallies: Mapping[tuple[str, str], Tally]) 
 
 
 def _register_blueprints(app: Flask, house: Application) -> None:
-    """Register every declared blueprint below its scope's prefix; a plugin's one answers only where it is on."""
+    """Register every declared blueprint below its scope's prefix; a plugin's one answers only where it is on.
+
+    Whoever is not bundled lives below ``x/<plugin>`` in every scope.
+    """
     for spec in house.plugins.house.all("blueprints"):
         blueprint: Any = loader.resolve(spec.dotted)
         assert isinstance(blueprint, Blueprint)
         house.blueprint_owner[blueprint.name] = None if spec.plugin == "core" else spec
-        app.register_blueprint(blueprint, url_prefix=PREFIXES.get(spec.scope, "") + (blueprint.url_prefix or ""))
+        own = "" if spec.plugin == "core" or spec.dotted.startswith("plugins.") else f"/x/{spec.plugin}"
+        app.register_blueprint(blueprint, url_prefix=PREFIXES.get(spec.scope, "") + own + (blueprint.url_prefix or ""))

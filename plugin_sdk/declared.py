@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -116,6 +117,12 @@ class ViewerTool:
     code: str
     icon: str = "point"
     plugin: str = ""
+
+
+class Operator(Protocol):
+    """What a plugin's command gets by ``click.pass_obj``: the way to a tenant, and to nothing else."""
+
+    def tenant(self, code: str) -> AbstractContextManager[Ctx]: ...
 
 
 @dataclass(frozen=True, kw_only=True)

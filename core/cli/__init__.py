@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from core.host.house import Application
 
 
-@click.group()
+class Commands(click.Group):
+    """The house's commands, and those that plugins declare: each bears its plugin's name."""
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if (own := super().get_command(context, name)) is not None:
+            return own
+        from core.cli.foreign import of_plugins
+
+        return of_plugins(config_of(context)).get(name)
+
+
+@click.group(cls=Commands)
 @click.option("--data", type=click.Path(path_type=Path), help="Data folder; TELERAD_DATA otherwise.")
 @click.pass_context
 def cli(context: click.Context, data: Path | None) -> None:

@@ -13,6 +13,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+import click
 import pluggy
 from sqlalchemy.orm import DeclarativeBase
 
@@ -150,12 +151,19 @@ def _start(plugins: Plugins, name: str) -> None:
         stage = "import views"
         for spec in declared.blueprints:
             resolve(spec.dotted)
+        for dotted in declared.commands:
+            _check_command(name, resolve(dotted))
         stage = "declare"
         plugins.house.add(declared)
     except Exception as error:  # foreign code, see above
         if plugins.manager.has_plugin(name):
             plugins.manager.unregister(name=name)
         plugins.fail(name, stage, error)
+
+
+def _check_command(plugin: str, command: object) -> None:
+    if not isinstance(command, click.Command) or command.name != plugin:
+        raise TypeError(f"the command of plugin {plugin} must be a click command of that name")
 
 
 def _configure_mappers(models: str) -> None:
