@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
-from flask import Blueprint, Flask, Response, g, request
+from flask import Flask, Response, g, request
 
 from core import config as configuration
 from core import declarations, limits, models
@@ -21,14 +20,13 @@ from core.host.lending import Lending
 from core.host.settings import Allowed
 from core.intake.settings import Intake
 from core.tenancy import sessions, settings
-from core.web import converters, errors, gate, headers, i18n, idempotency, layout, logs, step_up
+from core.web import converters, errors, gate, headers, i18n, idempotency, layout, logs, routes, step_up
 from plugin_sdk import runtime
 from plugin_sdk.api import Plugin
 from plugin_sdk.db import db
 from plugin_sdk.errors import Unsupported
 
 log = logging.getLogger(__name__)
-PREFIXES = {"tenant": "/t/<tenant:tenant>", "api": "/api/v1/t/<tenant:tenant>", "platform": "/admin"}
 __all__ = ["create_app", "models", "start"]
 
 
@@ -102,7 +100,7 @@ def create_app(config: Config | None = None, *, extra: tuple[type[Plugin], ...] 
     gate.install(app, house)
     layout.install(app, house)
     runtime.bind(Lending.of(house))
-    _register_blueprints(app, house)
+    routes.register(app, house)
     gate.check_marks(app)
     house.bell.listen()
     house.plugins.guard.ledger.bind(partial(_write_tallies, app), background=not config.testing)
@@ -123,16 +121,3 @@ def create_app(config: Config | None = None, *, extra: tuple[type[Plugin], ...] 
 def _write_tallies(app: TeleradFlask, tallies: Mapping[tuple[str, str], Tally]) -> None:
     with app.app_context():
         faults.write(app.house, tallies)
-
-
-def _register_blueprints(app: Flask, house: Application) -> None:
-    """Register every declared blueprint below its scope's prefix; a plugin's one answers only where it is on.
-
-    Whoever is not bundled lives below ``x/<plugin>`` in every scope.
-    """
-    for spec in house.plugins.house.all("blueprints"):
-        blueprint: Any = loader.resolve(spec.dotted)
-        assert isinstance(blueprint, Blueprint)
-        house.blueprint_owner[blueprint.name] = None if spec.plugin == "core" else spec
-        own = "" if spec.plugin == "core" or spec.dotted.startswith("plugins.") else f"/x/{spec.plugin}"
-        app.register_blueprint(blueprint, url_prefix=PREFIXES.get(spec.scope, "") + own + (blueprint.url_prefix or ""))

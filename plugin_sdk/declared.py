@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -93,42 +93,7 @@ class NotifyChannel(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Panel:
-    """A panel of the statistics pages with its table: ``load(ctx, period)`` gives rows of ``columns``.
-
-    :param load: dotted ``(ctx, since, until) -> Sequence[Sequence[object]]``; the dates are local days, inclusive
-    """
-
-    title: object
-    columns: Sequence[object]
-    load: str
-    code: str
-    chart: Literal["bar", "line", "none"] = "none"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ViewerTool:
-    """A button of the viewer's tool bar that opens ``path`` of this site with ``?studies=<uid>,<uid>``."""
-
-    key: str
-    title: object
-    path: str
-    code: str
-    icon: str = "point"
-    plugin: str = ""
-
-
 class Operator(Protocol):
     """What a plugin's command gets by ``click.pass_obj``: the way to a tenant, and to nothing else."""
 
     def tenant(self, code: str) -> AbstractContextManager[Ctx]: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class LinkPage:
-    """What the public door shows for links of ``kind``: dotted ``(ctx, link) -> response``."""
-
-    kind: str
-    dotted: str
-    plugin: str = ""

@@ -236,6 +236,14 @@ def list_json(spec: Any, item: Callable[[Any], dict[str, Any]]) -> ResponseRetur
     return cast(ResponseReturnValue, host().list_json(spec, item))
 
 
+def fill_slot(name: str, **given: Any) -> list[Any]:
+    """Draw what enabled plugins put into a slot of one's own page; each part is escaped text or its own template.
+
+    Templates call ``slot(name, ...)``, which is the same.
+    """
+    return host().fill_slot(name, **given)
+
+
 def render(template: str, **values: Any) -> str:
     return host().render(template, **values)
 

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core import clock, outbound
@@ -280,18 +279,9 @@ class TenantCtx:
             self._session.close()
             self._session = None
 
-    def interrupt(self) -> None:
-        """Break off the statement that runs on this ctx's connection, from another thread, if there is one."""
-        session = self._root()._session
-        if session is None or not session.in_transaction():
-            return
-        try:
-            raw = session.connection().connection.driver_connection
-        except SQLAlchemyError:
-            return
-        stop = getattr(raw, "interrupt", None) or getattr(raw, "cancel_safe", None)
-        if stop is not None:
-            stop()
+    @property
+    def session_in_use(self) -> Session | None:
+        return self._root()._session
 
     def _root(self) -> TenantCtx:
         return self if self.parent is None else self.parent._root()

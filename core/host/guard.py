@@ -18,6 +18,9 @@ from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
 from core.host.ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -76,6 +79,19 @@ class _Hand(threading.Thread):
                 call.done.release()
         except _Abandoned:
             return
+
+
+def _break_off(session: Session | None) -> None:
+    """Break off the statement that runs on a session's connection, if there is one; its thread gets the error."""
+    if session is None or not session.in_transaction():
+        return
+    try:
+        raw = session.connection().connection.driver_connection
+    except SQLAlchemyError:
+        return
+    stop = getattr(raw, "interrupt", None) or getattr(raw, "cancel_safe", None)
+    if stop is not None:
+        stop()
 
 
 class Guard:
@@ -147,8 +163,7 @@ class Guard:
 
     def _abandon(self, plugin: str, hand: _Hand, ctx: Any) -> None:
         self._hangs[plugin].append(time.monotonic())
-        if (interrupt := getattr(ctx, "interrupt", None)) is not None:
-            interrupt()
+        _break_off(getattr(ctx, "session_in_use", None))
         if hand.ident is not None:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(hand.ident), ctypes.py_object(_Abandoned))
 

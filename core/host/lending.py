@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.host.house import Application
 from core.lists import engine
-from core.web import step_up
+from core.web import slots, step_up
 from plugin_sdk.errors import Invalid
 from plugin_sdk.types import Ctx
 
@@ -41,6 +41,9 @@ class Lending:
 
     def require_fresh(self, *, once: bool) -> None:
         step_up.need(once=once)
+
+    def fill_slot(self, name: str, **given: Any) -> list[Any]:
+        return list(slots.fill(g.ctx, name, **given))
 
     def read_body(self, model: type[BaseModel]) -> BaseModel:
         """:raise Invalid: no JSON object, or a field that does not fit; one error per field"""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 import click
@@ -60,6 +61,18 @@ class Plugins:
             raise PluginFailed(f"plugin {name} failed to {stage}: {error!r}") from error
         log.error("plugin left out", extra={"plugin": name, "stage": stage, "error": type(error).__name__})
         self.broken[name] = f"{stage}: {type(error).__name__}: {error}"
+
+    def leave_out(self, name: str, stage: str, error: Exception) -> None:
+        """Take a plugin out that had started, with its hooks and all it declared, and whoever requires it."""
+        self.house.by_owner.pop(name, None)
+        if self.manager.has_plugin(name):
+            self.manager.unregister(name=name)
+        self.fail(name, stage, error)
+        for other in self.ready:
+            try:
+                _check_requires(self, self.found[other])
+            except LookupError as missing:
+                self.leave_out(other, "require", missing)
 
 
 def resolve(dotted: str) -> Any:
@@ -142,6 +155,8 @@ def _start(plugins: Plugins, name: str) -> None:
         if plugin.models:
             import_module(plugin.models)
             _configure_mappers(plugin.models)
+        if plugin.migrations not in ("", "bundled"):
+            migrations_of(plugin.migrations)
         stage = "register"
         declared = Declarations(name)
         plugin.register(declared)
@@ -159,6 +174,20 @@ def _start(plugins: Plugins, name: str) -> None:
         if plugins.manager.has_plugin(name):
             plugins.manager.unregister(name=name)
         plugins.fail(name, stage, error)
+
+
+def migrations_of(where: str) -> Path:
+    """The folder of a plugin's migrations: a path, or a package.
+
+    :raise LookupError: neither
+    """
+    if Path(where).is_dir():
+        return Path(where)
+    try:
+        found = import_module(where)
+    except ImportError as error:
+        raise LookupError(f"migrations {where} are no folder and no package") from error
+    return Path(next(iter(found.__path__)))
 
 
 def _check_command(plugin: str, command: object) -> None:

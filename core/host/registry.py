@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.tenancy.permissions import Permission
-from plugin_sdk.declared import Channel, ChannelKind, JobSpec, LinkPage, MenuItem, NoticeKind, Panel, Slot, ViewerTool
+from plugin_sdk.declared import Channel, ChannelKind, JobSpec, MenuItem, NoticeKind, Slot
 from plugin_sdk.events import DomainEvent
 from plugin_sdk.types import Scope, Side
 
@@ -42,9 +42,6 @@ class Declarations:
     resources: dict[str, str] = field(default_factory=dict)
     capabilities: dict[str, str] = field(default_factory=dict)
     channels: list[Channel] = field(default_factory=list)
-    panels: dict[str, Panel] = field(default_factory=dict)
-    link_pages: list[LinkPage] = field(default_factory=list)
-    viewer_tools: list[ViewerTool] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
 
     def blueprint(self, dotted: str, *, scope: Scope) -> None:
@@ -107,15 +104,6 @@ class Declarations:
             raise DeclarationError(f"channel {name!r}: kind is notify or pay")
         self.channels.append(Channel(kind=kind, name=name, dotted=dotted, plugin=self.owner))
 
-    def panel(self, name: str, panel: Panel) -> None:
-        self.panels[name] = panel
-
-    def link_page(self, kind: str, dotted: str) -> None:
-        self.link_pages.append(LinkPage(kind=kind, dotted=dotted, plugin=self.owner))
-
-    def viewer_tool(self, tool: ViewerTool) -> None:
-        self.viewer_tools.append(replace(tool, plugin=self.owner))
-
     def command(self, dotted: str) -> None:
         self.commands.append(dotted)
 
@@ -133,13 +121,10 @@ class House:
                 theirs = {getattr(x, "name", getattr(x, "code", "")) for x in getattr(other, kind)}
                 if both := mine & theirs:
                     raise DeclarationError(f"{kind} {sorted(both)} belong to {other.owner}")
-            for kind in ("resources", "panels"):
-                if both := set(getattr(declared, kind)) & set(getattr(other, kind)):
-                    raise DeclarationError(f"{kind} {sorted(both)} belong to {other.owner}")
-            for kind, key in (("channels", "name"), ("link_pages", "kind")):
-                mine = {getattr(x, key) for x in getattr(declared, kind)}
-                if both := mine & {getattr(x, key) for x in getattr(other, kind)}:
-                    raise DeclarationError(f"{kind} {sorted(both)} belong to {other.owner}")
+            if both := set(declared.resources) & set(other.resources):
+                raise DeclarationError(f"resources {sorted(both)} belong to {other.owner}")
+            if both := {c.name for c in declared.channels} & {c.name for c in other.channels}:
+                raise DeclarationError(f"channels {sorted(both)} belong to {other.owner}")
         self.by_owner[declared.owner] = declared
 
     def all(self, kind: str) -> list[Any]:

@@ -11,9 +11,11 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 import migrations
+from core.host import loader
 from core.host.house import Application
 from plugin_sdk.db import db, metadata
 
@@ -30,15 +32,30 @@ def owners(house: Application) -> list[tuple[str, Path]]:
     for name in house.plugins.ready:
         where = house.plugins.found[name].migrations
         if where:
-            found.append((name, HERE / "versions" / name if where == "bundled" else Path(where)))
+            found.append((name, HERE / "versions" / name if where == "bundled" else loader.migrations_of(where)))
     return found
 
 
 def upgrade(house: Application, to: str = "head") -> None:
-    """Bring the schema up. All owners in one transaction each."""
+    """Bring the schema up. All owners in one transaction each; a plugin whose migration fails is left out."""
     for owner, folder in owners(house):
-        with _alembic(house, owner, folder) as config:
-            command.upgrade(config, to)
+        try:
+            with _alembic(house, owner, folder) as config:
+                command.upgrade(config, to)
+        except Exception as error:
+            if owner == "core":
+                raise
+            house.plugins.leave_out(owner, "migrate", error)
+
+
+def leave_out_unmigrated(house: Application) -> None:
+    """Leave out plugins whose tables are not those of their code: their migration failed, or nobody ran it."""
+    with db.engine.connect() as connection:
+        for owner, folder in owners(house)[1:]:
+            context = MigrationContext.configure(connection, opts={"version_table": f"alembic_version_{owner}"})
+            scripts = ScriptDirectory(str(HERE), version_locations=[str(folder)])
+            if set(context.get_current_heads()) != set(scripts.get_heads()):
+                house.plugins.leave_out(owner, "migrate", RuntimeError("the schema is not the one of this version"))
 
 
 def downgrade(house: Application, owner: str, to: str = "base") -> None:

@@ -14,6 +14,7 @@ from core import limits
 from core.app import create_app
 from core.config import Config
 from core.host.house import Application
+from core.run import migrate
 from core.work import clockwork, jobs, runner
 from plugin_sdk.db import db
 
@@ -49,7 +50,11 @@ class Web(BaseApplication):  # type: ignore[misc]
                 self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return create_app(self.house_config)
+        app = create_app(self.house_config)
+        with app.app_context():
+            migrate.leave_out_unmigrated(app.house)
+            db.engine.dispose()
+        return app
 
 
 def web(config: Config, *, host: str, port: int) -> None:
@@ -61,6 +66,9 @@ def worker(config: Config) -> None:
     """Run jobs until SIGTERM; a job in hand is finished first. Each ring is answered by a child that runs what is due."""
     app = create_app(config)
     house: Application = app.house
+    with app.app_context():
+        migrate.leave_out_unmigrated(house)
+        db.engine.dispose()
 
     def run() -> None:
         with app.app_context():
@@ -83,4 +91,5 @@ def clock(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, frame: stopped.append(received))
     with app.app_context():
+        migrate.leave_out_unmigrated(app.house)
         clockwork.run(app.house, lambda: bool(stopped))

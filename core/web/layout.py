@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, g, request, url_for
@@ -11,6 +12,7 @@ from flask_wtf.csrf import generate_csrf
 
 from core import clock
 from core.accounts import login
+from core.web import slots
 from core.web.i18n import language
 from plugin_sdk.declared import MenuItem
 from plugin_sdk.i18n import now as translate
@@ -49,6 +51,7 @@ def install(app: Flask, house: Application) -> None:
             "user": {"name": principal.account.name, "id": principal.account.public_id} if principal else None,
             "menu": menu_of(house, ctx) if ctx else [],
             "urls": _urls(ctx, signed_in=principal is not None),
+            "slot": partial(slots.fill, ctx) if ctx else (lambda name, **given: []),
             "may": ctx.may if ctx else (lambda code: False),
             "server_now": clock.now(),
         }

@@ -442,7 +442,7 @@ def test_a_switch_works_at_once_for_routes_menus_and_waiting_jobs(
                 ctx.enqueue("door.note")
             runner.drain(app.house)
         page = get(app, world, "/t/{}/studies").get_data(as_text=True)
-        return get(app, world, "/api/v1/t/{}/door").status_code, "planted-menu" in page, list(ran)
+        return get(app, world, "/api/v1/t/{}/x/door/door").status_code, "planted-menu" in page, list(ran)
 
     assert seen() == (404, False, [])
     set_plugin(app, world.hospital, "door", "on")
@@ -539,7 +539,7 @@ def test_each_hook_is_called_by_its_name_and_each_declaration_has_a_user() -> No
               if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)}
     assert set(HOOKS) - called == set()
     users = "".join(
-        p.read_text(encoding="utf-8") for p in [*ROOT.glob("plugins/*/plugin.py"), ROOT / "core/declarations.py", Path(__file__)]
+        p.read_text(encoding="utf-8") for p in [*ROOT.glob("plugins/*/plugin.py"), ROOT / "core/declarations.py", Path(__file__), ROOT / "tests/core/host/everything.py"]
     )
     declared = {n for n in vars(Registry) if not n.startswith("_")}
     assert {n for n in declared if f".{n}(" not in users} == set()

@@ -1,0 +1,118 @@
+"""A plugin as somebody outside would write it: it uses what no bundled plugin uses."""
+
+from __future__ import annotations
+
+import click
+from flask import Blueprint
+
+from plugin_sdk.api import Plugin, Registry
+from plugin_sdk.declared import Note, Operator
+from plugin_sdk.errors import DomainError
+from plugin_sdk.types import Ctx
+from plugin_sdk.web import fill_slot, public, requires
+
+sent: list[tuple[str, Note]] = []
+failing: list[str] = []
+bp = Blueprint("everything", __name__)
+unmarked = Blueprint("unmarked", __name__)
+open_door = Blueprint("open_door", __name__)
+unknown = Blueprint("unknown_code", __name__)
+
+
+@bp.get("/page")
+@requires("hospital.everything.view")
+def page() -> str:
+    return "parts: " + " ".join(fill_slot("everything.part"))
+
+
+@unmarked.get("/page")
+def no_mark() -> str:
+    return "open to everybody"
+
+
+@open_door.get("/page")
+@public
+def not_gated() -> str:
+    return "open to everybody"
+
+
+@unknown.get("/page")
+@requires("hospital.nobody.knows")
+def nobody_knows() -> str:
+    return "for nobody"
+
+
+class Bell:
+    """A channel that remembers."""
+
+    def send(self, ctx: Ctx, note: Note) -> None:
+        if failing:
+            raise ConnectionError("the other side is down")
+        sent.append((ctx.tenant.code, note))
+
+
+@click.command("everything")
+@click.argument("code")
+@click.pass_obj
+def command(operator: Operator, code: str) -> None:
+    """Say a tenant's name."""
+    with operator.tenant(code) as ctx:
+        click.echo(ctx.tenant.name)
+
+
+class Everything(Plugin):
+    name = "everything"
+
+    def register(self, reg: Registry) -> None:
+        reg.permission("hospital.everything.view", "x", roles=("doctor",))
+        reg.blueprint(f"{__name__}:bp", scope="tenant")
+        reg.channel("notify", "everything.bell", f"{__name__}:Bell")
+        reg.command(f"{__name__}:command")
+        reg.slot("everything.part", "notices.html", load=f"{__name__}:broken_part")
+
+
+def broken_part(ctx: Ctx) -> dict[str, object]:
+    raise DomainError("no part today")
+
+
+class _Badly(Plugin):
+    """Registers one blueprint that breaks a rule."""
+
+    scope = "tenant"
+    what = ""
+
+    def register(self, reg: Registry) -> None:
+        reg.blueprint(f"{__name__}:{self.what}", scope=self.scope)  # type: ignore[arg-type]
+
+
+class Unmarked(_Badly):
+    name, what = "unmarked", "unmarked"
+
+
+class OpenDoor(_Badly):
+    name, what = "open_door", "open_door"
+
+
+class UnknownCode(_Badly):
+    name, what = "unknown_code", "unknown"
+
+
+class Twice(_Badly):
+    name, what, after = "twice", "bp", ("everything",)
+
+
+class NeedsUnmarked(Plugin):
+    name, requires = "needs_unmarked", ("unmarked",)
+
+
+class WrongCommand(Plugin):
+    name = "wrong_command"
+
+    def register(self, reg: Registry) -> None:
+        reg.command(f"{__name__}:command")
+
+
+class BadMigration(Plugin):
+    """Its migrations are nowhere."""
+
+    name, migrations = "bad_migration", "nowhere.to.be.found"
