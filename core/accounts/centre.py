@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from flask import Blueprint, flash, g, jsonify, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import generate_csrf
 
 from core import clock
 from core.accounts import actions, passwords, queries, sessions, settings
@@ -119,14 +120,15 @@ def confirm() -> ResponseReturnValue:
 @signed_in
 @passive
 def left() -> ResponseReturnValue:
-    """Whole seconds until this session ends. Asking does not renew it.
+    """Whole seconds until this session ends, and the token for ``POST /me/alive``. Asking does not renew it.
 
     :raise Unauthenticated: asked with a token, which has no session
     """
     if not this_session().row_id:
         raise Unauthenticated
     left = sessions.left(this_session())
-    return jsonify(idle_seconds=left.idle, absolute_seconds=left.absolute, fresh_seconds=left.password, warn_seconds=120)
+    return jsonify(idle_seconds=left.idle, absolute_seconds=left.absolute, fresh_seconds=left.password, warn_seconds=120,
+                   csrf_token=generate_csrf())
 
 
 @bp.get("/sessions")

@@ -19,12 +19,12 @@ from core import clock
 from core.accounts import devices, journal
 from core.accounts.models import Account, LoginAttempt
 from core.accounts.settings import Login
+from core.limits import current as house_limits
 from core.tenancy.sessions import all_tenants, nobody
 from plugin_sdk.errors import RateLimited
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as translate
 
-PER_ADDRESS = 20
 WINDOW = timedelta(minutes=5)
 MEMORY = timedelta(days=1)
 LOCKED = _l("失败次数过多，请 %(minutes)s 分钟后再试")
@@ -71,7 +71,7 @@ class Attempt:
 def arrive(phone: str, visitor: Visitor, limits: Login) -> Attempt:
     """Count a try.
 
-    :raise RateLimited: more than 20 tries from this address in 5 minutes
+    :raise RateLimited: more than ``login_calls`` tries from this address in 5 minutes
     :raise LoginLocked: the account is locked for this browser
     """
     at = clock.now()
@@ -135,13 +135,14 @@ def release(db: Session, phone: str) -> int:
 
 def _address_wait(db: Session, address: str, at: datetime) -> int:
     """Whole seconds until this address may try again; 0 when it may. The present try is among the rows."""
+    most = house_limits().login_calls
     times = db.scalars(
         sa.select(LoginAttempt.at)
         .where(LoginAttempt.address == address, LoginAttempt.at > at - WINDOW)
         .order_by(LoginAttempt.at.desc())
-        .limit(PER_ADDRESS + 1)
+        .limit(most + 1)
     ).all()
-    if len(times) <= PER_ADDRESS:
+    if not most or len(times) <= most:
         return 0
     return max(1, math.ceil((times[-1] + WINDOW - at).total_seconds()))
 

@@ -110,7 +110,7 @@ def pass_gate(house: Application, access: Access, tenant_code: str | None) -> Re
         raise NotFound
     if getattr(g.house.flask.view_functions[view], "fresh", False):
         host().require_fresh(once=False)
-    _renew()
+    _renew(access)
     return None
 
 
@@ -191,7 +191,10 @@ def _must_change() -> Response:
     return cast(Response, redirect(url_for("me.password") + "?next=" + quote(request.path), 303))
 
 
-def _renew() -> None:
+def _renew(access: Access) -> None:
+    """Images are fetched ahead by a viewer that nobody looks at: like ``passive`` views they keep no session alive."""
     view = g.house.flask.view_functions[request.endpoint]
+    if access.kind == "image":
+        return
     if isinstance(session._get_current_object(), sessions.RowSession) and not getattr(view, "passive", False):  # type: ignore[attr-defined]
         sessions.touch(session._get_current_object())  # type: ignore[attr-defined]

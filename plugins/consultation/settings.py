@@ -16,6 +16,7 @@ class Reading:
     author_minutes: int = setting(30, _l("退回后仅原作者可打开的分钟数"), least=0, most=1440)
     purpose_required: bool = setting(False, _l("发起诊断须填写申请目的"))
     parallel_groups: bool = setting(False, _l("同一检查可同时向多个诊断组申请"))
+    sign_repeat: bool = setting(False, _l("每次签署都输入密码"))
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Product:
 
     def __init__(self, data: Path) -> None:
         self.data, self.port = data, free_port()
-        self.env = {**os.environ, "TELERAD_DATA": str(data), "TELERAD_WORKERS": "1"}
+        self.env = {**os.environ, "TELERAD_DATA": str(data), "TELERAD_WORKERS": "1", "TELERAD_LIMIT_LOGIN_CALLS": "500"}
         self.log = (data / "product.log").open("wb")
         self.process: subprocess.Popen[bytes] | None = None
 

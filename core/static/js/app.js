@@ -68,7 +68,9 @@
   document.addEventListener("telerad:close-dialog", () => byId("dialog")?.close())
   document.addEventListener("htmx:before:swap", lower)
   document.addEventListener("htmx:after:swap", (event) => {
-    const { target, sourceElement } = event.detail.ctx
+    const { sourceElement, response } = event.detail.ctx
+    const sent = response?.raw?.headers.get("HX-Retarget") // a refusal goes elsewhere than the request wanted
+    const target = sent ? document.querySelector(sent) : event.detail.ctx.target
     if (target?.id === "dialog" && target.childElementCount) {
       show(target, true, sourceElement?.matches?.("a[href]") ? sourceElement.getAttribute("href") : "")
       target.querySelector("[aria-invalid=true]")?.focus()

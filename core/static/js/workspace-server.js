@@ -1,4 +1,6 @@
 // Asking the server from the report workspace: what went wrong has a kind, and a dead session is mended in place.
+import { askPassword } from "./fresh.js"
+
 const { send } = window.telerad
 const WITHIN = 20000 // ms until a request counts as lost
 const KEEPALIVE_BYTES = 60000 // what a browser takes along when a page is closed (64 KiB for all of them)
@@ -76,6 +78,7 @@ export const makeServer = ({ page, login, words }) => {
       if (status === 401) { await signIn(); continue }
       const refused = new Refused(status, content)
       if (refused.code === "csrf" && !mended && await freshToken()) { mended = true; continue }
+      if (refused.code === "fresh-password-required" && await askPassword()) continue
       if (status >= 500) throw new Offline()
       throw refused
     }

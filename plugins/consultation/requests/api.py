@@ -19,6 +19,7 @@ from plugin_sdk.web import (
     lists,
     passive,
     read_body,
+    require_fresh,
     requires,
     takes,
     takes_form,
@@ -48,9 +49,10 @@ from plugins.consultation.requests.bodies import (
     RequestBody,
 )
 from plugins.consultation.requests.lists import REQUESTS
-from plugins.consultation.requests.machine import TABLE
+from plugins.consultation.requests.machine import SIGNS, TABLE
 from plugins.consultation.requests.present import draft_json, summary, whole
 from plugins.consultation.requests.transition import advance
+from plugins.consultation.settings import Reading
 
 bp = Blueprint("consultation_api", __name__)
 LIST = ("hospital.request.list", "group.request.list")
@@ -134,8 +136,9 @@ def show(id: str) -> ResponseReturnValue:
 @answers(RequestAnswer)
 def act(id: str, event: str) -> ResponseReturnValue:
     """Move a request. Permission before object, object before state, state before input."""
-    which = Event(event)
-    _check_permission(which)
+    _check_permission(which := Event(event))
+    if which in SIGNS:
+        require_fresh(once=ctx.settings(Reading).sign_repeat)
     row = queries.ref_or_404(ctx, id)
     body = read_body(EventBody)
     if body.version is None:

@@ -130,3 +130,5 @@ def step_for(state: object, event: Event, *, adjusting: bool) -> Step | None:
     if state is State.CONFIRMED and adjusting and event in ADJUSTING:
         return ADJUSTING[event]
     return TABLE.get((state, event))
+SIGNS = frozenset({Event.SUBMIT, Event.APPROVE})
+"""Events that seal a report under the caller's name; whoever does so gave a password a short while ago."""

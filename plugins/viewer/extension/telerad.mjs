@@ -183,11 +183,22 @@ window.addEventListener('message', ({ source, origin, data }) => {
 // The image area swallows the press that would bring the keyboard here, and keys would go on to the report.
 window.addEventListener('pointerdown', () => document.hasFocus() || window.focus(), { capture: true, passive: true });
 
+// Loading images keeps no login alive; a hand at the viewer does, whether or not a page of ours is around it.
+async function beat() {
+  try {
+    const session = await fetch('/me/session', { credentials: 'same-origin', cache: 'no-store' });
+    if (!session.ok) return; // a guest has no login
+    const { csrf_token: token } = await session.json();
+    await fetch('/me/alive', { method: 'POST', credentials: 'same-origin', headers: { 'X-CSRFToken': token } });
+  } catch { /* offline: the next beat comes in a minute */ }
+}
+
 for (const kind of ['pointerdown', 'pointermove', 'wheel', 'keydown']) {
   window.addEventListener(kind, ({ isTrusted, timeStamp }) => {
     if (!isTrusted || timeStamp - lastActivity < ACTIVITY_EVERY) return;
     lastActivity = timeStamp;
     post('activity');
+    void beat();
   }, { capture: true, passive: true });
 }
 

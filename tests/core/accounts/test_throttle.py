@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core import clock
+from core import clock, config
 from core.accounts import passwords
 from core.accounts.models import Credential
+from core.app import create_app
+from core.run import migrate
 from core.tenancy.sessions import nobody
 from tests.conftest import PASSWORD, World, client_at, csrf, own_address
 from tests.core.accounts.door import WRONG, Door, entries
@@ -205,3 +208,20 @@ def test_each_login_each_failure_and_the_lock_are_in_the_log_of_the_tenant(world
     door.send("/logout")
     kinds = entries(world.doctor, "login.failed", "login.locked", "login.ok", "login.out")
     assert kinds == ["login.failed"] * 5 + ["login.locked", "login.ok", "login.out"]
+
+
+def test_behind_one_proxy_the_address_is_what_that_proxy_saw(tmp_path: Path, database_url: str) -> None:
+    if not database_url.startswith("sqlite"):
+        pytest.skip("an application of its own, on SQLite")
+    app = create_app(config.load({}, data=tmp_path, testing=True, proxies=1))
+    with app.app_context():
+        migrate.upgrade(app.house)
+    client = app.test_client()
+    for n in range(21):
+        headers = {"X-Forwarded-For": f"198.51.100.{n}, 203.0.113.7"}
+        answer = client.post("/login", data={"phone": NOBODY, "password": WRONG, "csrf_token": csrf(client)}, headers=headers)
+        assert answer.status_code == (401 if n < 20 else 429)
+    other = client.post(
+        "/login", data={"phone": NOBODY, "password": WRONG, "csrf_token": csrf(client)}, headers={"X-Forwarded-For": "203.0.113.8"}
+    )
+    assert other.status_code == 401
