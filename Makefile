@@ -5,7 +5,7 @@ DATA ?= demo-data
 PORT ?= 8000
 STAMP := .make/venv
 
-.PHONY: run test check bench faults docs assets translations clean
+.PHONY: run test check bench faults drill docs assets translations clean
 
 run: $(STAMP) assets translations
 	@TELERAD_DATA=$(DATA) $(BIN)/telerad demo
@@ -28,6 +28,10 @@ bench: $(STAMP) assets
 
 faults: $(STAMP)
 	$(BIN)/python -m pytest tests/faults
+
+drill: $(STAMP)
+	$(BIN)/python -m pytest tests/core/backup
+	TELERAD_TEST_DATABASE=postgresql $(BIN)/python -m pytest tests/core/backup -m "not sqlite"
 
 docs: $(STAMP)
 	$(BIN)/python tools/features_doc.py

@@ -70,6 +70,7 @@ def core() -> Declarations:
     declared.job("work.push", "core.work.push:push")
     declared.job("host.drain", "core.host.switches:finish_draining", cron="*/10 * * * *")
     declared.notice_kind("plugin.degraded", _l("功能插件异常"), "home.index")
+    declared.job("backup.drill", "core.backup.drill:weekly", cron="10 18 * * 6")
     declared.notice_kind("upload.done", _l("数据上传"), "studies.index")
     declared.notice_kind("job.failed", _l("后台任务失败"), "work.notices")
     declared.notice_kind("delivery.parked", _l("事件未送达"), "work.notices")

@@ -43,6 +43,8 @@ RUNNING = "backup.running"
 VERIFIED = "backup.verified"
 LIFE = timedelta(minutes=10)
 UNFINISHED = "unfinished.json"
+ROOM = 256 * 1024**2
+"""Bytes left free beside copies."""
 
 
 @dataclass
@@ -170,7 +172,7 @@ def _walk(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
         folders.sort()
         for name in sorted(names):
-            if not name.endswith(".part"):
+            if not name.endswith((".part", ".damaged")):
                 yield Path(folder) / name
 
 

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -79,6 +79,30 @@ def is_empty(url: str) -> bool:
         return not sa.inspect(engine).get_table_names()
     finally:
         engine.dispose()
+
+
+@contextmanager
+def spare(url: str, folder: Path, name: str) -> Iterator[str]:
+    """An empty database beside the house's own, for as long as it is looked at.
+
+    :raise BackupRefused: the account may make none on the server
+    """
+    address = sa.make_url(url)
+    if address.get_backend_name() == "sqlite":
+        yield f"sqlite:///{folder}/telerad.db"
+        return
+    server = sa.create_engine(address, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    quoted = server.dialect.identifier_preparer.quote(f"telerad_drill_{name}")
+    try:
+        with server.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {quoted} TEMPLATE template0"))
+        yield address.set(database=f"telerad_drill_{name}").render_as_string(hide_password=False)
+    except sa.exc.ProgrammingError as error:
+        raise BackupRefused(f"no database for the drill: {_last_line(str(error.orig))}") from None
+    finally:
+        with server.connect() as connection:
+            connection.execute(sa.text(f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)"))
+        server.dispose()
 
 
 def rows_of(engine: Engine) -> dict[str, int]:

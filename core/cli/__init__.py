@@ -59,28 +59,31 @@ def config_of(context: click.Context, **given: Any) -> configuration.Config:
 def house_of(context: click.Context, *, upgrade: bool = True) -> Iterator[Application]:
     """An application for a command, with the schema brought up."""
     from core.app import create_app
-    from core.run import migrate
+    from core.run.upgrade import bring_up
 
     app = create_app(config_of(context))
     with app.app_context():
         if upgrade:
-            migrate.upgrade(app.house)
+            for line in bring_up(app.house):
+                click.echo(line, err=True)
         yield app.house
 
 
-def prepare(config: configuration.Config) -> None:
+def prepare(config: configuration.Config, *, to: str = "head", i_have_one: bool = False) -> None:
     """Bring the schema up and give built-in roles the codes of new plugins, before anything serves."""
     from core.app import create_app
-    from core.run import migrate
+    from core.run.upgrade import bring_up
     from core.tenancy import actions
     from core.tenancy.sessions import all_tenants
     from plugin_sdk.db import db
 
     app = create_app(config)
     with app.app_context():
-        migrate.upgrade(app.house)
-        with all_tenants(write=True) as session:
-            actions.refresh_builtin_roles(session, app.house)
+        for line in bring_up(app.house, to=to, i_have_one=i_have_one):
+            click.echo(line, err=True)
+        if to == "head":
+            with all_tenants(write=True) as session:
+                actions.refresh_builtin_roles(session, app.house)
         db.engine.dispose()
 
 

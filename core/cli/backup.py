@@ -99,6 +99,24 @@ def _release(context: click.Context, *, confirm: bool) -> None:
         click.echo("released" if release.release(house) else "nothing was held")
 
 
+@cli.command("drill")
+@click.option("--in", "place", type=FOLDER, help="An empty folder with room for two copies; in the data folder otherwise.")
+@click.pass_context
+def drill_(context: click.Context, place: Path | None) -> None:
+    """Back up, restore elsewhere, compare, and remove it all again; exit 1 when anything came back differently."""
+    from core.backup import drill
+
+    with house_of(context, upgrade=False) as house:
+        done = drill.drill(house, place or house.config.data / "drill")
+    click.echo(f"{done.files} files, {done.bytes} bytes; {done.images} images of {done.studies} studies compared")
+    click.echo(", ".join(f"{stage} {ms} ms" for stage, ms in done.ms.items()))
+    for problem in done.problems[:20]:
+        click.echo(problem)
+    if done.problems:
+        context.exit(1)
+    click.echo("passed")
+
+
 def _say(context: click.Context, found: Findings) -> None:
     for problem in found.problems or []:
         click.echo(problem)

@@ -13,10 +13,36 @@ def database() -> None:
 
 
 @database.command("upgrade")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--to", default="head", show_default=True, help="A revision; only its owner moves.")
+@click.option("--i-have-one", is_flag=True, help="Go on without a snapshot or a fresh backup of ours.")
 @click.pass_context
-def db_upgrade(context: click.Context) -> None:
-    """Bring the schema up to date."""
-    prepare(config_of(context))
+def db_upgrade(context: click.Context, dry_run: bool, to: str, i_have_one: bool) -> None:
+    """Bring the schema up to date.
+
+    A database with data is photographed first (SQLite) or needs a verified backup younger than 24 hours (PostgreSQL).
+    """
+    from core.run import migrate
+
+    if not dry_run:
+        prepare(config_of(context), to=to, i_have_one=i_have_one)
+        return
+    with house_of(context, upgrade=False) as house:
+        for step in migrate.pending(house, to):
+            click.echo(step)
+
+
+@database.command("downgrade")
+@click.argument("revision")
+@click.option("--i-have-one", is_flag=True, help="Go on without a snapshot or a fresh backup of ours.")
+@click.pass_context
+def db_downgrade(context: click.Context, revision: str, i_have_one: bool) -> None:
+    """Bring the owner of REVISION back to it. Columns and tables of later versions go with what they hold."""
+    from core.run.upgrade import bring_down
+
+    with house_of(context, upgrade=False) as house:
+        for line in bring_down(house, revision, i_have_one=i_have_one):
+            click.echo(line)
 
 
 @database.command("check")

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from redis.exceptions import RedisError
 
 import core
+from core.backup import drill
 from core.host.house import Application
 from core.run import migrate
 from core.tenancy.sessions import nobody
@@ -34,7 +35,10 @@ def examine(house: Application) -> Iterator[tuple[str, bool, str]]:
     yield "database", *_durability()
     yield "queue", *_queue(house)
     free, total = house.disk.free()
-    yield "storage", free > total // 20, f"{free // 1024**2} MB free of {total // 1024**2} MB"
+    yield "storage", house.blobs.has_room(), f"{free // 1024**2} MB free of {total // 1024**2} MB"
+    if not found:
+        yield "backup", *drill.backup_state()
+        yield "drill", *drill.state()
 
 
 def _durability() -> tuple[bool, str]:

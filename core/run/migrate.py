@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ import migrations
 from core.host import loader
 from core.host.house import Application
 from plugin_sdk.db import db, metadata
+from plugin_sdk.errors import DomainError
 
 HERE = Path(migrations.__file__).parent
 
@@ -36,9 +38,51 @@ def owners(house: Application) -> list[tuple[str, Path]]:
     return found
 
 
-def upgrade(house: Application, to: str = "head") -> None:
-    """Bring the schema up. All owners in one transaction each; a plugin whose migration fails is left out."""
+@dataclass(frozen=True)
+class Step:
+    """An owner whose tables are behind. ``now`` is '' before its first version."""
+
+    owner: str
+    now: str
+    to: str
+
+    def __str__(self) -> str:
+        return f"{self.owner}: {self.now or 'nothing'} > {self.to}"
+
+
+class NoRevision(DomainError):
+    """No owner has a version of this name."""
+
+
+def pending(house: Application, to: str = "head") -> list[Step]:
+    """What an upgrade would do. :raise NoRevision: ``to`` is neither ``head`` nor a version"""
+    steps = []
+    with db.engine.connect() as connection:
+        for owner, folder in owners(house) if to == "head" else [owner_of(house, to)]:
+            options = {"version_table": f"alembic_version_{owner}"}
+            now = MigrationContext.configure(connection, opts=options).get_current_revision() or ""
+            scripts = ScriptDirectory(str(HERE), version_locations=[str(folder)])
+            wanted = scripts.get_current_head() if to == "head" else to
+            behind = {s.revision for s in scripts.iterate_revisions(wanted or "head", now or "base")} if wanted != now else set()
+            if wanted and wanted in behind:
+                steps.append(Step(owner, now, wanted))
+    return steps
+
+
+def owner_of(house: Application, revision: str) -> tuple[str, Path]:
+    """Whose version it is, and the folder of theirs. :raise NoRevision: nobody's"""
     for owner, folder in owners(house):
+        scripts = ScriptDirectory(str(HERE), version_locations=[str(folder)])
+        if revision in {s.revision for s in scripts.walk_revisions()}:
+            return owner, folder
+    raise NoRevision(f"no migration is called {revision}")
+
+
+def upgrade(house: Application, to: str = "head", only: str | None = None) -> None:
+    """Bring the schema up, of all owners or of one, in one transaction each; a plugin whose migration fails is left out."""
+    for owner, folder in owners(house):
+        if only not in (None, owner):
+            continue
         try:
             with _alembic(house, owner, folder) as config:
                 command.upgrade(config, to)

@@ -47,17 +47,25 @@ class BlobStore:
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
 
-    def keep(self, tenant_code: str, sha256: str, source: Path | bytes, gen: int = 0) -> str:
-        """:raise StorageFull: less than the reserve is left; reading and reporting go on"""
-        self.check_room()
+    def keep(self, tenant_code: str, sha256: str, source: Path | bytes, gen: int = 0, *, reserve: bool = False) -> str:
+        """:param reserve: may use what is reserved: reports are still written when no image is taken in any more
+
+        :raise StorageFull: less than the reserve is left; reading and reporting go on
+        """
+        if not reserve:
+            self.check_room()
         key = storage_key(tenant_code, sha256, gen)
         keep(self.disk, key, source)
         return key
 
     def check_room(self) -> None:
-        free, total = self.disk.free()
-        if free < min(RESERVE, total // 20):
+        if not self.has_room():
             raise StorageFull
+
+    def has_room(self) -> bool:
+        """Whether more than the reserve is free: 5 % or 2 GB, whichever is more."""
+        free, total = self.disk.free()
+        return free >= max(RESERVE, total // 20)
 
     def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         return self.disk.read(key, offset, length)

@@ -26,7 +26,7 @@ class FileService:
     def keep(self, data: bytes) -> Kept:
         """Make bytes durable. Call it before the transaction begins: it waits for the disk."""
         digest = sha256_of(data)
-        self.ctx.app.blobs.keep(self.ctx.tenant.code, digest, data)
+        self.ctx.app.blobs.keep(self.ctx.tenant.code, digest, data, reserve=True)
         return Kept(sha256=digest, size=len(data))
 
     def put(self, kept: Kept, *, kind: str, media: str, name: str, study_id: int | None = None) -> str:

@@ -1,0 +1,95 @@
+"""The drill on a real house: it passes when all is well, and each thing that can go wrong makes it fail."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from core import clock
+from core.app import TeleradFlask
+from core.backup import create, drill
+from core.backup.record import FILES
+from core.backup.vault import BackupRefused, Vault, make_key
+from core.run import doctor
+from plugin_sdk.db import db
+from tests.core.backup.places import Place, new_place
+from tests.core.backup.test_backup import flip, one_file
+
+
+@pytest.fixture
+def place(app: TeleradFlask, database_url: str, tmp_path: Path) -> Iterator[Place]:
+    with new_place(database_url, tmp_path / "house", studies=22) as made:
+        yield made
+
+
+def test_a_drill_compares_twenty_studies_by_pixel_and_leaves_nothing_behind(place: Place, tmp_path: Path) -> None:
+    make_key(tmp_path / "key")
+    place.house.config = replace(place.house.config, backup_key=tmp_path / "key")
+    done = drill.drill(place.house, tmp_path / "drill")
+    assert done.problems == []
+    assert (done.files, done.studies, done.images) == (44, 20, 40)
+    assert set(done.ms) == {"backup", "restore", "compare"}
+    assert not (tmp_path / "drill").exists()
+    if db.engine.dialect.name == "postgresql":
+        with db.engine.connect() as connection:
+            assert not [n for (n,) in connection.execute(sa.text("SELECT datname FROM pg_database")) if "drill" in n]
+
+
+@pytest.mark.parametrize("defect", ["file removed", "bit flipped", "database cut short", "files before the database"])
+def test_a_drill_fails_when(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defect: str) -> None:
+    made = create.create
+
+    def spoiled(house: Any, folder: Path, vault: Vault, **kw: Any) -> Any:
+        if defect == "files before the database":
+            (place.data / "store").rename(place.data / "away")
+            shutil.copytree(place.data / "away", place.data / "store")
+            one_file_of(place.data / "store").unlink()
+        found = made(house, folder, vault, **kw)
+        if defect == "file removed":
+            one_file(folder).unlink()
+        if defect == "bit flipped":
+            flip(one_file(folder), 3000)
+        if defect == "database cut short":
+            path = folder / "database"
+            path.write_bytes(path.read_bytes()[:-4096])
+        if defect == "files before the database":
+            shutil.rmtree(place.data / "store")
+            (place.data / "away").rename(place.data / "store")
+        return found
+
+    monkeypatch.setattr(create, "create", spoiled)
+    done = drill.drill(place.house, tmp_path / "drill")
+    assert done.problems != []
+    assert not drill.state()[1].startswith("passed")
+
+
+def one_file_of(store: Path) -> Path:
+    return next(p for p in sorted(store.rglob("*")) if p.is_file())
+
+
+def test_the_doctor_complains_when_no_drill_passed_for_eight_days(place: Place, tmp_path: Path) -> None:
+    assert drill.state()[0]
+    clock.shift(timedelta(days=9))
+    assert not drill.state()[0]
+    assert ("drill", False, "no drill yet: telerad drill") in list(doctor.examine(place.house))
+    assert drill.drill(place.house, tmp_path / "drill").problems == []
+    assert drill.state()[0]
+    clock.shift(timedelta(days=9))
+    assert not drill.state()[0] and not drill.backup_state()[0]
+
+
+def test_a_drill_without_room_for_two_copies_is_refused(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000, "total": 10**12}))
+    with pytest.raises(BackupRefused) as refused:
+        drill.drill(place.house, tmp_path / "drill")
+    assert "no room" in str(refused.value.sentence)
+    assert FILES not in [p.name for p in tmp_path.iterdir()]
