@@ -23,6 +23,8 @@ AUDIT_KINDS = {
     "session.ended": _l("结束登录"),
     "password.changed": _l("修改密码"),
     "phone.changed": _l("修改手机号"),
+    "token.created": _l("创建令牌"),
+    "token.revoked": _l("吊销令牌"),
     "study.received": _l("数据上传"),
     "study.locked": _l("锁定检查"),
     "study.unlocked": _l("解锁检查"),

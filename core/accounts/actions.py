@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core import clock
-from core.accounts import devices, journal, passwords, sessions, settings, throttle
-from core.accounts.models import Account, Credential, Signature
+from core.accounts import devices, journal, login, passwords, sessions, settings, throttle
+from core.accounts.models import Account, ApiToken, Credential, Signature
+from core.audit import chain
 from core.store.blobs import sha256_of
 from core.tenancy import settings as tenancy
 from core.tenancy.sessions import all_tenants, nobody
@@ -142,3 +143,31 @@ def change_phone(account_id: int, phone: str, *, keep: int) -> None:
 def set_auto_logout(account_id: int, on: bool) -> None:
     with nobody(write=True) as db:
         tenancy.store(db, settings.Own, account_id, by=account_id, auto_logout=on)
+
+
+def create_token(account_id: int, tenant_id: int, *, days: int | None) -> str:
+    """Make an API token of a member and write it in the tenant's log. :return: its text, shown this once"""
+    text = login.make_token(account_id, tenant_id, days=days)
+    with all_tenants(write=True) as db:
+        row = db.scalars(sa.select(ApiToken).where(ApiToken.token_hash == login.token_hash(text))).one()
+        chain.append(
+            db, tenant_id=tenant_id, account_id=account_id, kind="token.created", ref=f"accounts:token:{row.public_id}"
+        )
+    return text
+
+
+def revoke_tokens(account_id: int, tenant_id: int, *, tail: str = "") -> int:
+    """Revoke a member's tokens in a tenant. :param tail: only the one that ends so :return: how many"""
+    with all_tenants(write=True) as db:
+        rows = db.scalars(
+            sa.select(ApiToken).where(
+                ApiToken.account_id == account_id, ApiToken.tenant_id == tenant_id, ApiToken.revoked_at.is_(None)
+            )
+        ).all()
+        ended = [row for row in rows if not tail or row.tail == tail[-4:]]
+        for row in ended:
+            row.revoked_at = clock.now()
+            chain.append(
+                db, tenant_id=tenant_id, account_id=account_id, kind="token.revoked", ref=f"accounts:token:{row.public_id}"
+            )
+    return len(ended)

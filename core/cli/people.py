@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from core.cli import cli, house_of
 from plugin_sdk.errors import DomainError
+
+if TYPE_CHECKING:
+    from core.host.house import Application
 
 
 @cli.group()
@@ -78,6 +83,22 @@ def user_admit(context: click.Context, phone: str, address: str) -> None:
     click.echo(phone)
 
 
+@user.command("disable")
+@click.argument("phone")
+@click.pass_context
+def user_disable(context: click.Context, phone: str) -> None:
+    """Shut the account of PHONE and end its sessions and remembered logins."""
+    from core.accounts import actions
+    from core.tenancy.sessions import all_tenants
+
+    with house_of(context), all_tenants(write=True) as session:
+        account = actions.by_phone(session, phone)
+        if account is None:
+            raise DomainError(f"{phone}: no such account")
+        actions.disable(session, account.id, why="operator")
+    click.echo(phone)
+
+
 @cli.group()
 def token() -> None:
     """API tokens."""
@@ -90,14 +111,34 @@ def token() -> None:
 @click.pass_context
 def token_create(context: click.Context, phone: str, code: str, days: int | None) -> None:
     """Print a token that acts as PHONE in tenant CODE, once."""
-    from core.accounts import actions, login
+    from core.accounts import actions
+
+    with house_of(context) as house:
+        click.echo(actions.create_token(*_member(house, phone, code), days=days))
+
+
+@token.command("revoke")
+@click.argument("phone")
+@click.argument("code")
+@click.option("--tail", default="", help="Only the token that ends in these four characters.")
+@click.pass_context
+def token_revoke(context: click.Context, phone: str, code: str, tail: str) -> None:
+    """Take the tokens of PHONE in tenant CODE away; prints how many."""
+    from core.accounts import actions
+
+    with house_of(context) as house:
+        click.echo(actions.revoke_tokens(*_member(house, phone, code), tail=tail))
+
+
+def _member(house: Application, phone: str, code: str) -> tuple[int, int]:
+    """Account and tenant. :raise DomainError: no member"""
+    from core.accounts import actions
     from core.host.house import member_permissions
     from core.tenancy.sessions import nobody
 
-    with house_of(context) as house:
-        row = house.tenant_by_code(code)
-        with nobody() as session:
-            account = actions.by_phone(session, phone)
-        if row is None or account is None or member_permissions(row.id, account.id) is None:
-            raise DomainError(f"{phone}: no member of {code}")
-        click.echo(login.make_token(account.id, row.id, days=days))
+    row = house.tenant_by_code(code)
+    with nobody() as session:
+        account = actions.by_phone(session, phone)
+    if row is None or account is None or member_permissions(row.id, account.id) is None:
+        raise DomainError(f"{phone}: no member of {code}")
+    return account.id, row.id

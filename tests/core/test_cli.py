@@ -82,6 +82,19 @@ def test_a_first_password_obeys_the_rule_and_is_printed_once(shell: Shell) -> No
     assert shell.run(*args)[1].split() == ["13912345679"]
 
 
+def test_tokens_are_made_and_taken_away_in_the_log_and_a_person_is_let_in_and_shut_out(shell: Shell) -> None:
+    person = "13912345681"
+    shell.run("user", "create", person, "--name", "测试丁", "--tenant", "HCLI", "--role", "technician")
+    text = shell.run("token", "create", person, "HCLI")[1].strip()
+    assert text.startswith("trt_") and len(text) == 47
+    shell.run("token", "create", person, "HCLI")
+    assert shell.run("token", "revoke", person, "HCLI", "--tail", text[-4:])[:2] == (0, "1\n")
+    assert shell.run("token", "revoke", person, "HCLI")[:2] == (0, "1\n")
+    assert shell.run("user", "admit", person, "--address", "192.0.2.1")[:2] == (0, f"{person}\n")
+    assert shell.run("user", "disable", person)[:2] == (0, f"{person}\n")
+    assert shell.run("user", "admit", "13912345699")[0] == 1
+
+
 def test_ingest_prints_a_line_per_file_and_then_the_counts(shell: Shell) -> None:
     status, out, _ = shell.run("ingest", str(get_testdata_file("CT_small.dcm")), "setup.cfg", "--tenant", "HCLI")
     lines = [json.loads(line) for line in out.splitlines()]
