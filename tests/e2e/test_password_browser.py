@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from core import clock
 from core.accounts.models import LoginSession
 from core.studies.models import Study
 from core.tenancy.sessions import nobody
 from tests.conftest import PASSWORD, Member, World
-from tests.e2e.test_workspace_browser import Desk, chromium, server, sit, write_whole, writing
+from tests.e2e import looks
+from tests.e2e.test_workspace_browser import Desk, Server, chromium, server, sit, write_whole, writing
 from tests.plugins.consultation.test_main_job import ask, step
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -106,3 +107,25 @@ def test_a_plain_form_is_asked_on_a_page_and_done_after_it(world: World, sit: Ca
     page.fill("[name=fresh_password]", PASSWORD)
     page.keyboard.press("Enter")
     expect(page.locator("[name=phone]")).to_have_value(phone)
+
+
+@pytest.mark.feature("S-005")
+def test_login_and_personal_centre_have_no_finding_at_both_sizes(world: World, chromium: Browser, server: Server, sit: Callable[..., Desk]) -> None:
+    found = []
+    stranger = chromium.new_context(viewport={"width": 1366, "height": 768})
+    login = stranger.new_page()
+    login.goto(f"{server.url}/login")
+    for _ in range(3):
+        login.fill("#phone", "13700000099")
+        login.fill("#password", "Wrong2026$")
+        login.press("#password", "Enter")
+    expect(login.locator("#captcha-image")).to_be_visible()
+    inside = sit(world.doctor).context.new_page()
+    for page, path in [(login, ""), *((inside, p) for p in ("/me", "/me/password", "/me/sessions", "/me/settings", "/me/confirm"))]:
+        if path:
+            page.goto(server.url + path)
+        for size in ((1366, 768), (390, 844)):
+            page.set_viewport_size({"width": size[0], "height": size[1]})
+            found += [f"{path or '/login'} {size[0]}: {f}" for f in looks.findings(page) + looks.cut_off(page)]
+    stranger.close()
+    assert found == [], "\n".join(found)
