@@ -2,6 +2,7 @@
 
 ROWS = {
     "S-005": "Log in with phone and password.",
+    "S-006": "The administrator hands out phone and first password.",
     "S-008": "The first login from an address needs a captcha, later ones do not.",
     "S-009": "A browser remembers the login for the next time.",
     "S-010": "A login leads to the workbench.",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from core import clock
-from core.accounts.models import LoginAttempt, LoginSession, Remember
+from core.accounts.devices import KEPT
+from core.accounts.models import LoginAttempt, LoginSeen, LoginSession, Remember
 from core.tenancy.sessions import all_tenants
 from core.work.models import Delivery, Idempotency, Job, Outbox
 
@@ -27,6 +28,7 @@ def sweep(house: Application) -> None:
         for statement in (
             sa.delete(LoginSession).where(LoginSession.expires_at < day),
             sa.delete(Remember).where(Remember.expires_at < at),
+            sa.delete(LoginSeen).where(LoginSeen.last_at < at - KEPT),
             sa.delete(LoginAttempt).where(LoginAttempt.at < day),
             sa.delete(Idempotency).where(Idempotency.at < week),
             sa.delete(Job).where(Job.state == "done", Job.done_at < month),

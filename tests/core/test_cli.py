@@ -75,6 +75,7 @@ def test_a_refusal_is_one_sentence_and_1_and_a_misuse_is_2(
     assert sentence in said and "Traceback" not in said
 
 
+@pytest.mark.feature("S-006")
 def test_a_first_password_obeys_the_rule_and_is_printed_once(shell: Shell) -> None:
     args = ("user", "create", "13912345679", "--name", "测试乙", "--tenant", "HCLI", "--role", "technician")
     phone, password = shell.run(*args)[1].split()
