@@ -21,6 +21,7 @@ from core.host.settings import Allowed
 from core.intake.settings import Intake
 from core.tenancy import sessions, settings
 from core.web import converters, errors, gate, headers, i18n, idempotency, layout, logs, routes, step_up
+from core.work.settings import Work
 from plugin_sdk import runtime
 from plugin_sdk.api import Plugin
 from plugin_sdk.db import db
@@ -59,6 +60,7 @@ def start(config: Config, *, extra: tuple[type[Plugin], ...] = ()) -> Applicatio
     settings.catalogue().add("intake", "tenant", Intake)
     settings.catalogue().add("host", "platform", Allowed)
     accounts.declare()
+    settings.catalogue().add("work", "platform", Work)
     for name in plugins.ready:
         for scope, dotted in plugins.found[name].settings.items():
             settings.catalogue().add(name, scope, loader.resolve(dotted))

@@ -14,6 +14,8 @@ RESOURCES = {
     "notice": "core.work.queries:notice",
     "capture": "core.studies.captures:read",
     "session": "core.accounts.queries:session",
+    "view": "core.lists.saved:mine",
+    "export": "core.lists.exports:mine",
 }
 AUDIT_KINDS = {
     "login.ok": _l("登录"),
@@ -31,6 +33,7 @@ AUDIT_KINDS = {
     "study.trashed": _l("删除检查"),
     "study.viewed": _l("查看影像"),
     "series.visibility": _l("切换序列状态"),
+    "list.exported": _l("导出列表"),
     "grant.made": _l("授权查看"),
     "grant.revoked": _l("收回授权"),
     "plugin.enabled": _l("启用插件"),
@@ -61,6 +64,10 @@ def core() -> Declarations:
     declared.blueprint("core.intake.views:bp", scope="tenant")
     declared.blueprint("core.intake.api:bp", scope="api")
     declared.blueprint("core.dicomweb.views:bp", scope="public")
+    declared.blueprint("core.lists.views:bp", scope="tenant")
+    declared.blueprint("core.lists.export_views:bp", scope="tenant")
+    declared.listing("core.studies.lists:STUDIES")
+    declared.listing("core.audit.lists:LOG")
     declared.menu("hospital", "home", _l("首页"), "home.index", "hospital.home.view", icon="home")
     declared.menu(
         "hospital", "studies", _l("检查列表"), "studies.index", "hospital.study.view", after="home", icon="list-details"
@@ -73,6 +80,9 @@ def core() -> Declarations:
     declared.job("host.drain", "core.host.switches:finish_draining", cron="*/10 * * * *")
     declared.notice_kind("plugin.degraded", _l("功能插件异常"), "home.index")
     declared.job("backup.drill", "core.backup.drill:weekly", cron="10 18 * * 6")
+    declared.job("lists.export", "core.lists.sheet:export")
+    declared.job("lists.sweep", "core.lists.sheet:sweep", cron="27 * * * *")
+    declared.notice_kind("export.ready", _l("导出完成"), "exports.index")
     declared.notice_kind("upload.done", _l("数据上传"), "studies.index")
     declared.notice_kind("job.failed", _l("后台任务失败"), "work.notices")
     declared.notice_kind("delivery.parked", _l("事件未送达"), "work.notices")

@@ -22,6 +22,11 @@ def row_id() -> str:
     return _encode(value)
 
 
+def first_id(seconds: float) -> str:
+    """The least id that :func:`row_id` could have made at a time (seconds since 1970, UTC)."""
+    return _encode((int(seconds * 1000) & (2**48 - 1)) << 80)
+
+
 def random_id() -> str:
     """Make an id that nobody can guess: 128 random bits."""
     return _encode(secrets.randbits(128))

@@ -22,8 +22,12 @@ class Column:
     :param cell: what to show for a row
     :param load: one query for the whole page, ``{RowKey.id: value}``; replaces ``cell``
     :param sort: expression to order by; must not be nullable, the cursor compares it
+    :param join: ``(table, on)``: a 1:1 table that ``sort`` reads, joined (outer) only while the list is sorted by it
     :param fixed: cannot be hidden, it identifies
     :param macro: name of a macro in ``macros/cells.html`` that draws the value
+    :param text: words for a value in a sheet, where the value alone would not say it
+    :param mask: shortens the value where names are not shown, as in an export
+    :param plugin: who added it; the host sets it
     """
 
     key: str
@@ -35,6 +39,10 @@ class Column:
     fixed: bool = False
     align: Literal["left", "right"] = "left"
     macro: str = ""
+    join: tuple[Any, Any] | None = None
+    text: Callable[[Any], object] | None = None
+    mask: Callable[[str], str] | None = None
+    plugin: str = ""
 
     def __post_init__(self) -> None:
         if (self.cell is None) == (self.load is None):
@@ -70,7 +78,6 @@ class RowAction:
     :param method: ``get`` link, ``post`` form, ``dialog`` opened into ``#dialog``
     :param verb: moves the state: drawn bold, at most one per row
     :param more: sits behind 更多
-    :param many: ``(least, most)``: also a button for the ticked rows, which posts to ``many_url``
     """
 
     key: str
@@ -87,7 +94,10 @@ class RowAction:
 
 @dataclass(frozen=True, kw_only=True)
 class ManyAction:
-    """A button of the multi-select bar."""
+    """A button of the multi-select bar, which posts the ticked ``row`` ids.
+
+    :param when: whether it can take a row; a row that it cannot is named in the bar, with ``reason``
+    """
 
     key: str
     label: object
@@ -95,13 +105,33 @@ class ManyAction:
     least: int
     most: int
     code: str = ""
+    when: Callable[[Any], bool] = lambda row: True
+    reason: Callable[[Any], object] = lambda row: ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListView:
+    """A tab above a list that comes with it: filters (and ``sort``) as the URL names them.
+
+    :param count: shows how many rows it has; orange with ``alert``, for what somebody must act on
+    """
+
+    key: str
+    label: object
+    query: Mapping[str, str]
+    count: bool = False
+    alert: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListSpec:
     """One list. ``query`` is scoped to the ctx and eager-loads what the cells read.
 
-    :param located: public id column that ``?at=`` finds
+    :param public_id: column of ids that ``?at=`` finds; they grow with time (uuid7), which tells new rows
+    :param endpoint: the page that shows it; whoever may open that page may use the list's views, columns and poll
+    :param export: permissions of which one lets a person export it, one per side; none: nobody
+    :param reveal: permissions that allow an export with whole names
+    :param called: how a row is named to people, in the multi-select bar
     """
 
     name: str
@@ -119,6 +149,11 @@ class ListSpec:
     tint: Callable[[Any], str] = lambda row: ""
     page_size: int = 50
     template: str = "list.html"
+    endpoint: str = ""
+    export: Sequence[str] = ()
+    reveal: Sequence[str] = ()
+    views: Sequence[ListView] = ()
+    called: Callable[[Any], str] = lambda row: ""
 
     @property
     def dom_id(self) -> str:

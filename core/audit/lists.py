@@ -18,7 +18,7 @@ from core.web.gate import access_of
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
 from plugin_sdk.ids import fold
-from plugin_sdk.lists import Column, Filter, ListSpec, RowAction
+from plugin_sdk.lists import Column, Filter, ListSpec, ListView, RowAction
 from plugin_sdk.types import Ctx, RowKey
 from plugin_sdk.web import ctx as here
 from plugin_sdk.words import end_moment, moment
@@ -146,5 +146,12 @@ LOG = ListSpec(
     ],
     actions=[RowAction(key="open", label=_l("查看"), url=_url, show=lambda r: bool(_url(r)))],
     template="home.html",
+    endpoint="home.index",
+    export=("hospital.log.export", "group.log.export"),
+    views=[
+        ListView(key="recent", label=_l("近6天"), query={}),
+        ListView(key="images", label=_l("影像查看"), query={"q": "查看影像", "at_from": ""}),
+    ],
+    called=lambda r: r.public_id[-8:],
 )
 OWN = replace(LOG, filters=[f for f in LOG.filters if f.key != "user"])

@@ -164,8 +164,8 @@ def _start(plugins: Plugins, name: str) -> None:
         stage = "hooks"
         _check_hooks(plugins, plugin)
         stage = "import views"
-        for spec in declared.blueprints:
-            resolve(spec.dotted)
+        for dotted in (*(spec.dotted for spec in declared.blueprints), *declared.listings):
+            resolve(dotted)
         for dotted in declared.commands:
             _check_command(name, resolve(dotted))
         stage = "declare"

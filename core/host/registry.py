@@ -32,6 +32,7 @@ class Declarations:
     permissions: list[Permission] = field(default_factory=list)
     menus: list[MenuItem] = field(default_factory=list)
     slots: list[Slot] = field(default_factory=list)
+    listings: list[str] = field(default_factory=list)
     columns: list[tuple[str, Any]] = field(default_factory=list)
     row_actions: list[tuple[str, Any]] = field(default_factory=list)
     badge_loaders: list[tuple[str, str, str]] = field(default_factory=list)
@@ -69,6 +70,9 @@ class Declarations:
         after: str | None = None,
     ) -> None:
         self.slots.append(Slot(name=name, template=template, load=load, code=code, after=after, plugin=self.owner))  # type: ignore[arg-type]
+
+    def listing(self, dotted: str) -> None:
+        self.listings.append(dotted)
 
     def column(self, list_name: str, column: object) -> None:
         self.columns.append((list_name, column))

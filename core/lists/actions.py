@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.lists import ListSpec, ManyAction, RowAction
 
 A = TypeVar("A", RowAction, ManyAction)
+UNAVAILABLE = _l("暂不可用")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,25 +33,47 @@ class ActionView:
 def actions_of(ctx: Any, spec: ListSpec, row: Any) -> Sequence[ActionView]:
     """The row's actions: absent without the right, grey with a reason when the state forbids it."""
     views = []
-    for action in (*_declared(ctx, spec, RowAction), *spec.actions):
-        if (action.code and not ctx.may(action.code)) or not action.show(row):
+    for action in _declared(ctx, spec, RowAction):
+        if action.code and not ctx.may(action.code):
             continue
-        runs = action.when(row)
-        views.append(
-            ActionView(
-                key=action.key, label=action.label, url=action.url(row), method=action.method, primary=action.verb,
-                more=action.more, disabled_reason="" if runs else action.reason(row) or "-",
+        try:
+            view = _view(action, row)
+        except Exception:  # foreign code: the row stays, the action stands grey
+            log.exception("row action failed", extra={"place": f"{spec.name}:{action.key}"})
+            view = ActionView(
+                key=action.key, label=action.label, url="", method=action.method, more=action.more, disabled_reason=UNAVAILABLE
             )
-        )
-    return views
+        if view is not None:
+            views.append(view)
+    own = (_view(a, row) for a in spec.actions if not a.code or ctx.may(a.code))
+    return [*views, *(v for v in own if v is not None)]
+
+
+def _view(action: RowAction, row: Any) -> ActionView | None:
+    """One action for one row, ``None`` where it has no place."""
+    if not action.show(row):
+        return None
+    return ActionView(
+        key=action.key, label=action.label, url=action.url(row), method=action.method, primary=action.verb,
+        more=action.more, disabled_reason="" if action.when(row) else action.reason(row) or "-",
+    )
 
 
 def many_of(ctx: Any, spec: ListSpec) -> Sequence[ActionView]:
     return [
         ActionView(key=a.key, label=a.label, url=a.url(), method="post", least=a.least, most=a.most)
-        for a in (*spec.many, *_declared(ctx, spec, ManyAction))
-        if not a.code or ctx.may(a.code)
+        for a in _many(ctx, spec)
     ]
+
+
+def refused_of(ctx: Any, spec: ListSpec, row: Any) -> Mapping[str, str]:
+    """Why each many-row action cannot take this row, by its key; the row named as people call it."""
+    name = spec.called(row)
+    return {a.key: f"{name} {a.reason(row)}".strip() for a in _many(ctx, spec) if not a.when(row)}
+
+
+def _many(ctx: Any, spec: ListSpec) -> list[ManyAction]:
+    return [a for a in (*spec.many, *_declared(ctx, spec, ManyAction)) if not a.code or ctx.may(a.code)]
 
 
 def _declared(ctx: Any, spec: ListSpec, kind: type[A]) -> list[A]:

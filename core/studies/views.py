@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from core.lists import choice
 from core.studies import actions, queries
 from core.studies.lists import STUDIES, StatusCell, masked_phone, status_of
 from core.web import slots
@@ -23,14 +22,6 @@ TABS = {"case": _l("病例信息"), "series": _l("序列信息")}
 @requires("hospital.study.view")
 def index() -> ResponseReturnValue:
     return show_list(STUDIES)
-
-
-@bp.post("/studies/columns")
-@requires("hospital.study.view")
-def columns() -> ResponseReturnValue:
-    """Keep which columns this person shows."""
-    choice.keep(g.ctx, STUDIES.name, request.form.getlist("col"))
-    return redirect(url_for(".index"), 303)
 
 
 @bp.get("/studies/<study:id>", defaults={"tab": "case"})

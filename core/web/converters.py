@@ -28,6 +28,12 @@ class TenantConverter(BaseConverter):
     resource = "tenant"
 
 
+class ListConverter(BaseConverter):
+    """A list's name; whether there is one on this side is asked by the view."""
+
+    regex = r"[a-z][a-z0-9_.]{0,39}"
+
+
 class UidConverter(BaseConverter):
     """A DICOM UID (PS3.5 9.1)."""
 
@@ -63,6 +69,6 @@ def install(app: Flask, resources: list[str]) -> None:
     """Register the fixed converters and one per declared resource."""
     converters = app.url_map.converters
     converters.update(tenant=TenantConverter, study_uid=StudyUid, series_uid=SeriesUid, sop_uid=SopUid,
-                      frames=FramesConverter)
+                      frames=FramesConverter, list=ListConverter)
     for name in resources:
         converters[name] = type(f"{name.title()}Converter", (PublicIdConverter,), {"resource": name})

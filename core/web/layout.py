@@ -101,7 +101,7 @@ def _urls(ctx: Any, *, signed_in: bool) -> dict[str, str]:
             "login": url_for("account.login"), "alive": url_for("account.alive"), "default": url_for("account.set_landing")} if signed_in else {
             "login": url_for("account.login")}
     if ctx:
-        urls |= {"notices": url_for("work.notices"), "todos": url_for("work.todos"), "counts": url_for("work.counts"),
+        urls |= {"notices": url_for("work.notices"), "todos": url_for("work.todos"), "counts": url_for("work.counts"), "exports": url_for("exports.index"),
                  "home": url_for("home.index")}
         if ctx.may("hospital.study.upload"):
             urls["upload"] = url_for("uploads.page")

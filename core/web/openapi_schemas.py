@@ -113,7 +113,7 @@ def parameters_of_list(spec: ListSpec, columns: Iterable[Any]) -> list[dict[str,
     """Filters, sort keys and paging of a list."""
     keys = sorted(c.key for c in [*spec.columns, *columns] if c.sort is not None)
     fixed = [
-        ("limit", {"type": "integer", "minimum": 1, "maximum": limits.current().page_rows, "default": spec.page_size}, "rows of a page"),
+        ("limit", {"type": "integer", "minimum": 1, "maximum": limits.current().list_rows, "default": spec.page_size}, "rows of a page"),
         ("after", {"type": "string", "x-names": spec.name}, "id of the last row of the page before: what `next` said"),
         ("sort", {"type": "string", "enum": [s + k for k in keys for s in ("", "-")], "default": spec.sort}, "`-` is downwards"),
     ]

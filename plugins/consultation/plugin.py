@@ -85,9 +85,11 @@ class Consultation(Plugin):
             "group", "diagnosis_done", _l("已完成数据"), "diagnosis.done", "group.request.list", after="diagnosis",
             icon="checks",
         )
-        reg.row_action("studies", "plugins.consultation.requests.lists:start_action")
-        reg.row_action("studies", "plugins.consultation.requests.lists:show_action")
-        reg.slot("study.action", "consultation/_study_action.html", load="plugins.consultation.requests.lists:of_study")
+        for name in ("REQUESTS", "PENDING", "COMPLETED"):
+            reg.listing(f"plugins.consultation.requests.lists:{name}")
+        reg.row_action("studies", "plugins.consultation.requests.study_rows:start_action")
+        reg.row_action("studies", "plugins.consultation.requests.study_rows:show_action")
+        reg.slot("study.action", "consultation/_study_action.html", load="plugins.consultation.requests.study_rows:of_study")
         reg.slot(
             "workbench.count", "consultation/_counts.html", load="plugins.consultation.requests.queries:workbench_counts"
         )

@@ -29,12 +29,14 @@ from tests.contract.requests_made import request_of
 from tests.contract.stage import SIDES, UNKNOWN, Card, Stage, Writes, changed, files_of, rows_of, switch
 
 RESOURCES = frozenset(
-    {"study", "request", "upload", "access", "capture", "notice", "study_uid", "series_uid", "sop_uid", "frames", "session"}
+    {"study", "request", "upload", "access", "capture", "notice", "study_uid", "series_uid", "sop_uid", "frames", "session",
+     "view", "export"}
 )
 """Kinds of ids that ``stage.things`` makes one of in both worlds. A new kind needs a factory there and a word here."""
 WORDS: Mapping[str, tuple[str, ...]] = {
     "filename": ("index.html",),   # a file of the public viewer, the same for everybody
     "tag": ("7FE00010",),          # an attribute of the image that the ids before it name
+    "list_name": ("log",),         # a list that both sides have
     "event": (), "tab": (), "how": (),  # closed sets of words: each word is a case
 }
 """URL variables that name nothing anybody owns."""
@@ -333,7 +335,7 @@ def walk_off(stage: Stage, found: list[Case], owner_of: Callable[[str], str | No
 def plain(answer: TestResponse, ids: Mapping[str, str]) -> tuple[int, str]:
     """Status and body, without what differs each time: page tokens, the server's time, the ids that were asked for."""
     text = answer.get_data().decode("utf-8", "replace")
-    text = re.sub(r"(csrf_token\" value=\"|X-CSRFToken&#34;: &#34;|server-time\" content=\")[^\"&]*", r"\1", text)
+    text = re.sub(r"(csrf_token\" value=\"|X-CSRFToken&#34;: &#34;|server-time\" content=\"|data-mark=\")[^\"&]*", r"\1", text)
     for value in sorted(ids.values(), key=len, reverse=True):
         text = text.replace(value, "<id>")
     return answer.status_code, text

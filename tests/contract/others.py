@@ -219,7 +219,7 @@ def raw_ids(world: Any, named: Mapping[str, str]) -> dict[str, Any]:
         upload = db.scalars(sa.select(Upload.id).where(Upload.public_id == named["upload"])).one()
     return {
         "request": request, "request_id": request, "study": study.public_id, "study_id": study.id, "study_ids": (study.id,),
-        "upload": named["upload"], "upload_id": upload, "source_id": study.source_id, "user_id": world.reader.account.id,
+        "upload": named["upload"], "export": named["export.hospital"], "upload_id": upload, "source_id": study.source_id, "user_id": world.reader.account.id,
         "series_ids": (study.id,), "link_id": world.link.id,
     }
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.conftest import World
+from tests.conftest import World, numbers
 from tests.contract.stage import png
 
 Ids = Mapping[str, str]
@@ -74,6 +74,12 @@ MADE: Mapping[str, Callable[[Ids, World], dict[str, Any]]] = {
     "me.change_password": lambda ids, w: {"data": {"password": "Secret2027$", "again": "Secret2027$"}},
     "me.change_phone": lambda ids, w: {"data": {"phone": w.h_admin.account.phone}},
     "me.confirm": lambda ids, w: {"data": {"fresh_password": "not mine", "next": "/"}},
+    "lists.columns": lambda ids, w: {"data": {"col": ["user"]}},
+    "lists.save_view": lambda ids, w: {"data": {"name": f"甲{next(numbers)}", "query": ""}},
+    "lists.change_view": lambda ids, w: {"data": {"name": f"甲{next(numbers)}"}},
+    "exports.start": lambda ids, w: {"data": {"field": ["at", "user"], "query": "at_from="}},
+    "account.change_me": lambda ids, w: {"data": {"name": "换个名字"}},
+    "account.change_password": lambda ids, w: {"data": {"current": "not mine", "password": "Secret2027$", "again": "Secret2027$"}},
     "account.set_landing": lambda ids, w: {"data": {"tenant": ""}},
     "account.enter": lambda ids, w: {"data": {"phone": "13900000000", "password": "wrong"}},
     "planted.many": lambda ids, w: {"json": {"study_ids": [ids["study"]]}},

@@ -21,6 +21,7 @@ from core import clock
 from core.accounts import login
 from core.accounts.models import Account, ApiToken, Credential, LoginSession
 from core.accounts.sessions import digest
+from core.lists.models import ListExport, SavedView
 from core.studies.models import Study
 from core.tenancy.models import Membership, Role, Tenant
 from core.tenancy.sessions import all_tenants, nobody
@@ -147,7 +148,38 @@ def things(world: World, mark: str) -> dict[str, str]:
             db.add(notice)
             db.flush()
             found[f"notice.{side}"] = notice.public_id
+        found[f"view.{side}"], found[f"export.{side}"] = view(member, mark), export(member, mark, "done")
     return found
+
+
+def view(member: Member, mark: str) -> str:
+    """A saved view of the log. :return: its id"""
+    name = f"{mark[:6]}{mark[-1]}{next(conftest.numbers)}"
+    with member.app.app_context(), all_tenants(write=True) as db:
+        row = SavedView(tenant_id=member.tenant.id, account_id=member.account.id, list_name="log", name=name, query=f"q={mark}",
+                        created_at=clock.now())
+        db.add(row)
+        db.flush()
+        return row.public_id
+
+
+def export(member: Member, mark: str, state: str) -> str:
+    """An export of the log; whatever this member had under way is cancelled. :return: its id"""
+    with member.app.app_context():
+        ctx = member.ctx()
+        kept = ctx.files.keep(mark.encode())
+        ctx.db.execute(
+            sa.update(ListExport).where(ListExport.account_id == member.account.id, ListExport.state == "queued")
+            .values(state="cancelled").execution_options(synchronize_session=False)
+        )
+        file = ctx.files.put_row(kept, kind="export", media="text/plain", name=mark)
+        row = ListExport(account_id=member.account.id, list_name="log", ask={"q": mark}, state=state, name=f"{mark}.xlsx",
+                         file_id=file.id, queued_at=clock.now(), until=clock.now() + timedelta(hours=1))
+        ctx.db.add(row)
+        ctx.commit()
+        public_id = row.public_id
+        ctx.close()
+        return public_id
 
 
 def received(world: World, mark: str) -> str:

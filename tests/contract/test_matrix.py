@@ -105,6 +105,10 @@ def ready(staged: Stage, case: Case) -> dict[str, str]:
         ids["study"], ids["series_uid"] = row.public_id, f"{row.uid}.1"
     if endpoint in ("studies.unlock", "studies_api.unlock"):
         assert world.h_admin.call("POST", f"/studies/{ids['study']}/lock").status_code == 200
+    if endpoint == "lists.delete_view":
+        ids[f"view.{case.side}"] = stage.view(staged.admin(case.side), "甲")
+    if endpoint in ("exports.cancel", "exports.start"):
+        ids[f"export.{case.side}"] = stage.export(staged.admin(case.side), "甲", "queued" if endpoint == "exports.cancel" else "done")
     if endpoint == "workspace.keep":
         words = {"rev": 0, "findings": "双肺纹理清晰。", "impression": "未见异常。"}
         assert world.g_admin.call("PUT", f"/requests/{ids['request']}/draft", words).status_code == 200

@@ -111,7 +111,7 @@ def test_a_person_chooses_columns_and_finds_them_again(world: World, make_study:
     client = world.technician.browser()
     url = f"/t/{world.hospital.code}/studies"
     token = client.get(url).get_data(as_text=True).split('name="csrf_token" value="')[1].split('"')[0]
-    client.post(f"{url}/columns", data={"csrf_token": token, "col": ["name", "phone"]})
+    client.post(f"/t/{world.hospital.code}/lists/studies/columns", data={"csrf_token": token, "col": ["name", "phone"]})
     text = client.get(url).get_data(as_text=True)
     head = text[text.index("<thead") : text.index("</thead>")]
     assert "手机号" in head and "机构名称" not in head and "检查编号" in head

@@ -1,4 +1,4 @@
-// Lists: row keys, the multi-select bar, order of columns.
+// Lists: row keys, the multi-select bar, order of columns, and what became of an open list.
 (() => {
   "use strict"
   const { inText, closeMenus } = window.telerad
@@ -6,7 +6,7 @@
 
   document.addEventListener("alpine:init", () => {
     window.Alpine.data("selection", () => ({
-      ticked: 0, reason: "", refused: false, last: null,
+      ticked: 0, reason: "", refused: "", last: null,
       init() { this.count() },
       count(event) {
         if (event?.target.matches("[data-all]")) boxes(this.$root).forEach((box) => { box.checked = event.target.checked })
@@ -17,15 +17,15 @@
       },
       // Buttons that cannot run stay, dashed, with the reason; the first reason also stands in the bar.
       weigh(chosen) {
-        this.reason = ""; this.refused = false
+        this.reason = ""; this.refused = ""
         for (const button of this.$root.querySelectorAll("[data-many]")) {
           const { many, few, lots, least, most } = button.dataset
           const against = chosen.map((box) => JSON.parse(box.dataset.refused || "{}")[many]).find(Boolean)
           const why = against ?? (chosen.length < Number(least) ? few : chosen.length > Number(most) ? lots : "")
           button.setAttribute("aria-disabled", why ? "true" : "false")
           button.title = why
-          if (against) this.refused = true
-          if (chosen.length && why && (against || !this.reason)) this.reason = why
+          if (against && !this.refused) { this.refused = many; this.reason = why }
+          if (chosen.length && why && !this.reason) this.reason = why
         }
       },
       range(event) {
@@ -40,7 +40,8 @@
         }
         this.last = box
       },
-      drop() { boxes(this.$root).forEach((box) => { if (box.dataset.refused) box.checked = false }); this.count() },
+      // Only the rows that the named button cannot take.
+      drop() { boxes(this.$root).forEach((box) => { if (JSON.parse(box.dataset.refused || "{}")[this.refused]) box.checked = false }); this.count() },
       clear() { boxes(this.$root).forEach((box) => { box.checked = false }); this.count() },
     }))
   })
@@ -64,7 +65,7 @@
     " ": () => inRow("[name=row]")?.click(),
     g: () => inRow(".act .verb:not(.off)")?.click(),
     u: () => document.getElementById("upload-open")?.click(),
-    r: () => location.reload(),
+    r: () => refresh(),
     "/": () => (document.getElementById("find") ?? document.querySelector(".filters input[type=search]"))?.focus(),
     "?": () => document.getElementById("keys")?.showModal(),
   }
@@ -73,7 +74,7 @@
     if (event.key === "Escape") {
       closeMenus(null)
       const any = document.querySelector(".list [name=row]:checked")
-      if (any && !document.querySelector("dialog[open]")) { any.closest("form").querySelector(".foot-many button[type=button].btn").click() }
+      if (any && !document.querySelector("dialog[open]")) { any.closest("form").querySelector("[data-clear]").click() }
       return
     }
     if (inText(event.target) || document.querySelector("dialog:modal")) return
@@ -85,6 +86,56 @@
     event.preventDefault()
     act()
   })
+
+  // --- an open list: rows never move by themselves. New ones are counted above, changed ones are replaced where they stand
+  const seen = new WeakMap()
+  let beats = 0, asking = false
+  const refresh = () => {
+    const list = document.querySelector(".list")
+    if (!list) return location.reload()
+    window.htmx.ajax("GET", location.pathname + location.search, { source: list, target: `#${list.id}`, swap: "outerHTML" })
+  }
+  const replace = (list, fresh) => {
+    const found = new Map([...fresh.querySelectorAll("tbody > tr")].map((row) => [row.id, row]))
+    for (const old of list.querySelectorAll(".t tbody > tr")) {
+      const row = found.get(old.id)
+      old.classList.toggle("gone", !row)
+      if (!row || row.dataset.stamp === old.dataset.stamp || old.querySelector("details[open]") || old.contains(document.activeElement)) continue
+      const made = document.importNode(row, true), box = made.querySelector("[name=row]")
+      if (box) box.checked = old.querySelector("[name=row]")?.checked ?? false
+      made.querySelector(".no").textContent = old.querySelector(".no").textContent
+      made.classList.toggle("here", old.classList.contains("here"))
+      made.classList.remove("located")
+      made.classList.add("changed")
+      old.replaceWith(made)
+      window.htmx.process(made)
+      if (box) box.dispatchEvent(new Event("change", { bubbles: true }))
+    }
+  }
+  const look = async () => {
+    const list = document.querySelector(".list"), line = list?.querySelector(".fresh[data-url]")
+    if (!line || asking || document.hidden) return
+    const query = new URLSearchParams(location.search)
+    for (const word of ["after", "before", "n", "at"]) query.delete(word)
+    query.set("mark", line.dataset.mark)
+    for (const row of list.querySelectorAll(".t tbody > tr[id]")) query.append("row", row.id.slice(4))
+    if (beats++ % 2 === 1) query.set("tabs", "")
+    asking = true
+    try {
+      const url = `${line.dataset.url}?${query}`, before = seen.get(line)
+      const answer = await fetch(url, { headers: before?.url === url ? { "If-None-Match": before.tag } : {} })
+      if (answer.status !== 200 || answer.redirected || !line.isConnected) return
+      seen.set(line, { url, tag: answer.headers.get("ETag") })
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html")
+      const news = fresh.querySelector(".fresh")
+      if (line.textContent.trim() !== news.textContent.trim()) line.replaceChildren(...document.importNode(news, true).childNodes)
+      const tabs = fresh.querySelector(".views"), shown = list.querySelector(".views")
+      if (tabs && shown && !shown.contains(document.activeElement)) { shown.replaceWith(document.importNode(tabs, true)); window.htmx.process(list.querySelector(".views")) }
+      replace(list, fresh)
+    } catch { /* the next beat asks again; a lost connection is said elsewhere */ } finally { asking = false }
+  }
+  document.addEventListener("telerad:tick", look, true)
+  document.addEventListener("click", (event) => { if (event.target.closest("[data-refresh]")) refresh() })
 
   // --- order of columns: drag, or Alt and an arrow; the form sends fields in the order they stand
   let dragged = null

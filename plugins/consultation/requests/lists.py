@@ -10,11 +10,12 @@ from flask import url_for
 
 from plugin_sdk.consultation import Event, State, Urgency
 from plugin_sdk.i18n import lazy as _l
+from plugin_sdk.i18n import now as _
 from plugin_sdk.ids import fold
-from plugin_sdk.lists import Column, Filter, ListSpec, ManyAction, RowAction
+from plugin_sdk.lists import Column, Filter, ListSpec, ListView, ManyAction, RowAction
 from plugin_sdk.types import Badge, Ctx
 from plugin_sdk.web import ctx
-from plugin_sdk.words import SEX, end_moment, last_day, moment
+from plugin_sdk.words import SEX, end_moment, last_day, masked_name, moment
 from plugins.consultation.models import Request
 from plugins.consultation.requests import queries
 from plugins.consultation.requests.cells import StateCell, TimeLeft
@@ -96,7 +97,7 @@ def _columns(side: str) -> dict[str, Column]:
     return {
         "accession_number": Column(key="accession_number", label=_l("检查编号"), cell=lambda r: r.exam_no or "-", sort=Request.exam_no, fixed=True),
         "patient_id": Column(key="patient_id", label=_l("病人ID"), cell=lambda r: r.pid or "-", sort=Request.pid, fixed=True),
-        "name": Column(key="name", label=_l("姓名"), cell=lambda r: r.name or _l("未知"), sort=Request.pinyin, macro="strong"),
+        "name": Column(key="name", label=_l("姓名"), cell=lambda r: r.name or _l("未知"), sort=Request.pinyin, macro="strong", mask=masked_name),
         "age": Column(key="age", label=_l("年龄"), cell=lambda r: r.age or _l("未知"), align="right"),
         "sex": Column(key="sex", label=_l("性别"), cell=lambda r: SEX.get(r.sex, "-")),
         "body_part": Column(key="body_part", label=_l("检查部位"), cell=lambda r: r.part_names or "-"),
@@ -104,7 +105,7 @@ def _columns(side: str) -> dict[str, Column]:
         "device": Column(key="device", label=_l("设备类型"), cell=lambda r: r.modality or "-"),
         "group": Column(key="group", label=_l("目标团队"), cell=lambda r: r.group_name, sort=Request.group_name),
         "hospital": Column(key="hospital", label=_l("申请医院"), cell=lambda r: r.hospital_name, sort=Request.hospital_name),
-        "urgency": Column(key="urgency", label=_l("申请类型"), cell=lambda r: r.urgency is Urgency.URGENT, sort=Request.urgency, macro="urgency"),
+        "urgency": Column(key="urgency", label=_l("申请类型"), cell=lambda r: r.urgency is Urgency.URGENT, sort=Request.urgency, macro="urgency", text=lambda v: URGENCY["urgent" if v else "normal"]),
         "state": Column(key="state", label=_l("状态"), cell=lambda r: StateCell(r, side), sort=Request.state, macro="state"),
         "due_at": Column(key="due_at", label=_l("剩余时限"), cell=lambda r: TimeLeft(r, ctx.now()), sort=Request.work_rank, macro="time_left"),
         "handler": Column(key="reader", label=_l("处理人"), cell=lambda r: r.claim_name or r.reader_name or "-", sort=Request.reader_name),
@@ -144,6 +145,14 @@ REQUESTS = ListSpec(
     sort="-requested_at",
     badges=badges,
     tint=tint,
+    endpoint="requests.index",
+    export=("hospital.request.export",),
+    reveal=("hospital.study.reveal",),
+    called=lambda r: r.exam_no or r.pid,
+    views=[
+        ListView(key="recent", label=_l("近1天"), query={}),
+        ListView(key="to_confirm", label=_l("待确认"), query={"state": State.APPROVED.value, "requested_from": ""}, count=True, alert=True),
+    ],
     columns=_pick(
         "hospital",
         "accession_number patient_id name age sex body_part device group urgency state due_at requester requested_at "
@@ -186,7 +195,8 @@ REQUESTS = ListSpec(
     many=[
         ManyAction(
             key="confirm_many", label=_l("批量确认"), code="hospital.report.confirm", least=2, most=100,
-            url=lambda: url_for("requests.confirm_many"),
+            url=lambda: url_for("requests.confirm_many"), when=allowed(Event.CONFIRM),
+            reason=lambda r: _("%(state)s，不可批量确认", state=StateCell(r, "hospital")),
         )
     ],
 )
@@ -203,6 +213,15 @@ PENDING = ListSpec(
     sort="due_at",
     badges=badges,
     tint=tint,
+    endpoint="diagnosis.index",
+    export=("group.request.export",),
+    reveal=("group.request.reveal",),
+    called=lambda r: r.pid or r.exam_no,
+    views=[
+        ListView(key="recent", label=_l("近1天"), query={}),
+        ListView(key="to_accept", label=_l("待接单"), query={"state": State.SUBMITTED.value, "requested_from": ""}, count=True, alert=True),
+        ListView(key="to_review", label=_l("待审核"), query={"state": State.PENDING_REVIEW.value, "requested_from": ""}, count=True),
+    ],
     columns=_pick(
         "group",
         "patient_id name age sex body_part modality hospital urgency state due_at handler requested_at accepted_at "
@@ -245,6 +264,14 @@ COMPLETED = ListSpec(
     key=queries.row_key,
     sort="-requested_at",
     badges=badges,
+    endpoint="diagnosis.done",
+    export=("group.request.export",),
+    reveal=("group.request.reveal",),
+    called=lambda r: r.pid or r.exam_no,
+    views=[
+        ListView(key="recent", label=_l("近1天"), query={}),
+        ListView(key="all", label=_l("全部"), query={"requested_from": ""}),
+    ],
     columns=_pick(
         "group",
         "patient_id name age sex body_part modality hospital state reader reviewer confirmed_at accepted_at requested_at "
@@ -257,26 +284,3 @@ COMPLETED = ListSpec(
         RowAction(key="open", label=_l("详情"), url=lambda r: url_for("diagnosis.show", id=r.public_id)),
     ],
 )
-
-
-def start_action() -> RowAction:
-    """In the study list: ask for a report."""
-    return RowAction(
-        key="start", label=_l("发起诊断"), code="hospital.request.create", verb=True, method="dialog",
-        url=lambda r: url_for("start.dialog", id=r.public_id), show=lambda r: r.status == "normal",
-        when=lambda r: r.locked_by is None and r.complete_at is not None,
-        reason=lambda r: _l("检查已锁定") if r.locked_by is not None else _l("检查仍在接收，完成后再申请"),
-    )
-
-
-def show_action() -> RowAction:
-    """In the study list: go to the request of a requested or completed study."""
-    return RowAction(
-        key="show_request", label=_l("查看申请"), code="hospital.request.list", verb=True,
-        url=lambda r: url_for("requests.index", data_id=r.public_id), show=lambda r: r.status in ("requested", "completed"),
-    )
-
-
-def of_study(ctx: Ctx, *, study: Any) -> dict[str, Any]:
-    """What the study's page offers: start a diagnosis, or see its requests."""
-    return {"requests": queries.of_studies(ctx, [study.id]).get(study.id, ())}
