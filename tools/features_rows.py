@@ -65,6 +65,8 @@ ROWS = {
     "S-071": "A requested study leads to its request.",
     "S-075": "Requests are found by numbers, group and time.",
     "S-076": "Requests are found by name and requester.",
+    "S-078": "The request list is exported to Excel with chosen fields.",
+    "S-202": "Completed reports are exported to Excel with chosen fields.",
     "S-077": "The request list starts with the last day.",
     "S-081": "The request list has the manual's columns.",
     "S-097": "A request leads to its study.",

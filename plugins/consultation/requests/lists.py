@@ -117,6 +117,8 @@ def _columns(side: str) -> dict[str, Column]:
         "confirmed_at": Column(key="confirmed_at", label=_l("确定时间"), cell=lambda r: r.confirmed_at, macro="time"),
         "study_date": Column(key="study_date", label=_l("检查时间"), cell=lambda r: r.study_at[:16] or "-", sort=Request.study_at),
         "instance_count": Column(key="instance_count", label=_l("影像数"), cell=lambda r: r.n_instances, align="right", default=False),
+        "findings": Column(key="findings", label=_l("影像表现"), load=queries.sealed_texts("findings"), default=False),
+        "impression": Column(key="impression", label=_l("印象"), load=queries.sealed_texts("impression"), default=False),
         "data_id": Column(key="data_id", label=_l("数据ID"), cell=lambda r: r.study_public_id, default=False),
     }
 
@@ -275,7 +277,7 @@ COMPLETED = ListSpec(
     columns=_pick(
         "group",
         "patient_id name age sex body_part modality hospital state reader reviewer confirmed_at accepted_at requested_at "
-        "instance_count data_id",
+        "instance_count data_id findings impression",
     ),
     filters=[
         FILTERS["patient_id"], FILTERS["data_id"], FILTERS["name"], FILTERS["from"], FILTERS["to"], FILTERS["modality"],

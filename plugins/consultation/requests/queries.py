@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -74,6 +74,21 @@ def sealed_of(ctx: Ctx, request_id: int) -> ReportVersion | None:
             ReportVersion.request_id == request_id, ReportVersion.status == VersionStatus.SEALED
         )
     ).one_or_none()
+
+
+def sealed_texts(field: str) -> Callable[[Ctx, Sequence[RowKey]], Mapping[int, object]]:
+    """Loader of a list's column: one text of each row's sealed report, one query."""
+    column = getattr(ReportVersion, field)
+
+    def load(ctx: Ctx, keys: Sequence[RowKey]) -> Mapping[int, object]:
+        rows = ctx.db.execute(
+            sa.select(ReportVersion.request_id, column).where(
+                ReportVersion.request_id.in_([k.id for k in keys]), ReportVersion.status == VersionStatus.SEALED
+            )
+        )
+        return {request_id: text for request_id, text in rows}
+
+    return load
 
 
 def last_sealed(ctx: Ctx, request_id: int) -> ReportVersion | None:

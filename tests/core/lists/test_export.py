@@ -22,7 +22,7 @@ from core.work.models import Job, Notice
 from plugin_sdk.db import db as database
 from plugins.consultation.models import Request
 from tests.conftest import Member, World, csrf
-from tests.plugins.consultation.test_main_job import ask
+from tests.plugins.consultation.test_main_job import WORDS, ask
 from tests.plugins.consultation.test_pages import confirmed
 
 
@@ -144,11 +144,11 @@ def test_who_may_not_export_sees_no_button_and_is_refused(world: World, make_stu
 @pytest.mark.feature("S-202")
 def test_a_reviewer_exports_completed_cases_of_the_group(world: World, make_study: Callable[..., Study]) -> None:
     confirmed(world, make_study(world, pid="P-DONE", name="李四光"))
-    fields = ("patient_id", "name", "hospital", "reader", "reviewer")
+    fields = ("patient_id", "name", "hospital", "reader", "reviewer", "findings")
     assert start(world.reviewer, "diagnosis.done", field=fields).status_code == 303
     world.drain()
     found = rows(download(world.reviewer, last(world.reviewer).public_id))
-    assert found[1] == ("P-DONE", "李*", world.hospital.name, "reader", "reviewer")
+    assert found[1] == ("P-DONE", "李*", world.hospital.name, "reader", "reviewer", WORDS["findings"])
 
 
 def test_whole_names_want_the_right_to_reveal_them(world: World, make_study: Callable[..., Study]) -> None:
