@@ -26,8 +26,9 @@ check: $(STAMP) assets translations
 bench: $(STAMP) assets
 	$(BIN)/python -m benchmarks
 
-faults: $(STAMP)
-	$(BIN)/python -m pytest tests/faults
+# About 25 minutes on two cores: 220 kills, 10,000 objects, 10,000 events, every point, every known defect.
+faults: $(STAMP) assets translations
+	TELERAD_FAULTS=long $(BIN)/python -m pytest tests/faults -s
 
 drill: $(STAMP)
 	$(BIN)/python -m pytest tests/core/backup

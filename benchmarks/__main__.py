@@ -1,4 +1,4 @@
-"""Ingest, QIDO over 20,000 studies, 400 frames, PDF: each beside a peer, as a ratio.
+"""Ingest, QIDO over 20,000 studies, 400 frames, PDF, the poll for notices: each beside a peer, as a ratio.
 
 Run by `make bench`. Peers: copying and syncing the same files (ingest), a bare SQL query of the same rows (QIDO), reading
 the same bytes from the files (frames), the same page without Chinese line breaking left to the library (PDF).
@@ -17,6 +17,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks import polling
 from core import clock, config
 from core.accounts import login
 from core.accounts.actions import by_phone
@@ -158,6 +159,7 @@ def main() -> None:
             qido(client, headers, work / "data" / "telerad.db")
             frames(client, headers, app.house)
         pdf()
+    polling.main()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from flask import Flask, Response, g, request
 
 from core import config as configuration
 from core import declarations, limits, models
+from core import faults as named_faults
 from core.accounts import settings as accounts
 from core.accounts.sessions import RowSessions
 from core.config import Config
@@ -43,9 +44,12 @@ class TeleradFlask(Flask):
         response = self.make_response(super().dispatch_request())
         if (ctx := g.get("ctx")) is not None and ctx.write:
             if response.status_code < 400:
+                named_faults.point("request.written")
                 if idempotency.wanted():
-                    return idempotency.commit(response)
-                ctx.commit()
+                    response = idempotency.commit(response)
+                else:
+                    ctx.commit()
+                named_faults.point("request.committed")
             else:
                 ctx.rollback()
         return response
@@ -71,6 +75,8 @@ def create_app(config: Config | None = None, *, extra: tuple[type[Plugin], ...] 
     """Make the web application. Starts nothing: no thread, no process, no connection."""
     config = config or configuration.load()
     logs.configure(config.log)
+    if config.fault:
+        named_faults.arm(named_faults.read(config.fault))
     house = start(config, extra=extra)
     app = TeleradFlask("core", template_folder="templates", static_folder="static")
     app.config.update(

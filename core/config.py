@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from core import faults
 from plugin_sdk.errors import DomainError
 
 PUBLISHED_KEYS = frozenset({"changeme", "change-me", "secret", "dev", "password", "telerad", "your-secret-key"})
@@ -42,6 +43,7 @@ class Config:
     backup_key: Path | None = None
     fetch_allow: frozenset[str] = frozenset()
     testing: bool = False
+    fault: str = ""
     origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -111,8 +113,21 @@ def load(env: Mapping[str, str] | None = None, **given: object) -> Config:
     if any(k.lower() in PUBLISHED_KEYS for k in keys):
         raise BadConfig("TELERAD_SECRET_KEY is a published value; remove it and one is made in the data folder")
     values["secret_keys"] = keys
+    if fault := take("fault", "TELERAD_FAULT"):
+        values["fault"] = _only_in_tests(fault, values)
     values["testing"] = bool(given.get("testing", False))
     return Config(origin=origin, **values)  # type: ignore[arg-type]
+
+
+def _only_in_tests(fault: str, values: Mapping[str, object]) -> str:
+    """:raise BadConfig: faults were asked for where people work, or nobody knows such a fault"""
+    if str(values.get("url", "")).startswith("https:") or values.get("proxies"):
+        raise BadConfig("TELERAD_FAULT is for tests; it is refused with an https address or proxies")
+    try:
+        faults.read(fault)
+    except ValueError as error:
+        raise BadConfig(f"TELERAD_FAULT: {error}") from error
+    return fault
 
 
 def _own_key(data: Path) -> str:

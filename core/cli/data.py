@@ -36,14 +36,15 @@ def ingest(context: click.Context, paths: tuple[Path, ...], code: str) -> None:
 
 
 @cli.command()
+@click.option("--deep", is_flag=True, help="Also check every invariant and every byte of the store.")
 @click.pass_context
-def doctor(context: click.Context) -> None:
-    """Look at configuration, plugins, schema, queue and storage; exit 1 if anything is wrong."""
+def doctor(context: click.Context, deep: bool) -> None:
+    """Look at configuration, plugins, schema, queue, storage and work; exit 1 if anything is wrong."""
     from core.run.doctor import examine
 
     with house_of(context, upgrade=False) as house:
         bad = False
-        for name, ok, said in examine(house):
+        for name, ok, said in examine(house, deep=deep):
             click.echo(f"{'ok  ' if ok else 'BAD '} {name}: {said}")
             bad = bad or not ok
     if bad:

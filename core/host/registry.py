@@ -44,6 +44,7 @@ class Declarations:
     capabilities: dict[str, str] = field(default_factory=dict)
     channels: list[Channel] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
+    invariant_checks: list[str] = field(default_factory=list)
 
     def blueprint(self, dotted: str, *, scope: Scope) -> None:
         self.blueprints.append(BlueprintSpec(dotted, scope, self.owner))
@@ -110,6 +111,9 @@ class Declarations:
 
     def command(self, dotted: str) -> None:
         self.commands.append(dotted)
+
+    def invariants(self, dotted: str) -> None:
+        self.invariant_checks.append(dotted)
 
 
 @dataclass

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
 
+from core import faults
 from core.intake.child import Parser
 from core.intake.outcomes import Outcome
 from core.intake.prepare import Ready, prepare
@@ -99,7 +100,10 @@ def _write(ctx: TenantCtx, items: Sequence[Ready], note: Note | None) -> list[Ou
     for attempt in range(TRIES):
         try:
             with ctx.app.system_ctx(ctx.tenant.id, account_id=ctx.user.id if ctx.user else 0) as writing:
-                return _within_budget(writing, items, note)
+                done = _within_budget(writing, items, note)
+                faults.point("ingest.rows")
+            faults.point("ingest.committed")
+            return done
         except OperationalError:
             if attempt + 1 == TRIES:
                 raise

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from core import clock
+from core import clock, faults
 from core.intake import outcomes
 from core.intake.models import Source, Upload, UploadFile
 from core.intake.settings import Intake
@@ -72,6 +72,7 @@ def write_part(ctx: TenantCtx, pieces: Iterable[bytes], *, most: int, name: str 
             file.flush()
             os.fsync(file.fileno())
         Disk(ctx.app.config.uploads).sync_folder(ctx.tenant.code)
+        faults.point("upload.received")
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -104,6 +105,7 @@ def put(descriptor: int, data: bytes, offset: int) -> None:
         written = os.pwrite(descriptor, view, offset)
         view, offset = view[written:], offset + written
     os.fsync(descriptor)
+    faults.point("upload.synced")
 
 
 @contextmanager

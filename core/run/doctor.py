@@ -10,17 +10,24 @@ import sqlalchemy as sa
 from redis.exceptions import RedisError
 
 import core
+from core import invariants
 from core.backup import drill
 from core.host.house import Application
 from core.run import migrate
-from core.tenancy.sessions import nobody
-from core.work import jobs
+from core.tenancy.sessions import all_tenants, nobody
+from core.work import actions, deliver, jobs
 
+LATE = 15 * 60
+"""Seconds after which an event that still waits is worth a look."""
+MOST = 50
 OURS = ("core", "plugin_sdk", "plugins", "transfer", "migrations")
 
 
-def examine(house: Application) -> Iterator[tuple[str, bool, str]]:
-    """Name, whether it is well, and what was seen."""
+def examine(house: Application, *, deep: bool = False) -> Iterator[tuple[str, bool, str]]:
+    """Name, whether it is well, and what was seen.
+
+    :param deep: also check every invariant, which reads every byte of the store
+    """
     for name, value, origin in house.config.shown():
         yield f"config {name}", True, f"{value} ({origin})"
     plugins = house.plugins
@@ -39,6 +46,20 @@ def examine(house: Application) -> Iterator[tuple[str, bool, str]]:
     if not found:
         yield "backup", *drill.backup_state()
         yield "drill", *drill.state()
+        yield "work", *_work(house)
+    if deep and not found:
+        broken = list(invariants.check(house))
+        yield "invariants", not broken, f"{len(broken)} broken"
+        for one in broken[:MOST]:
+            yield f"invariant {one.rule}", False, f"tenant {one.tenant_id}: {one.what}"
+
+
+def _work(house: Application) -> tuple[bool, str]:
+    """What gave up, and how long the oldest event waits."""
+    waits = deliver.waiting_longest(house)
+    with all_tenants() as db:
+        gave_up = len(actions.given_up(db))
+    return not gave_up and waits < LATE, f"{gave_up} gave up, the oldest event waits {waits:.0f} s"
 
 
 def _durability() -> tuple[bool, str]:

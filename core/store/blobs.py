@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import BinaryIO
 
+from core import faults
 from core.store.disk import Disk, Files
 from plugin_sdk.errors import StorageFull
 from plugin_sdk.ids import row_id
@@ -35,8 +36,10 @@ def keep(files: Files, key: str, source: Path | bytes) -> bool:
         files.write(part, source)
     else:
         files.copy_in(source, part)
+    faults.point("ingest.written")
     files.sync(part)
     files.rename(part, key)
+    faults.point("ingest.renamed")
     files.sync_folder(folder)
     return True
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from core import clock
+from core import clock, faults
 from core.store.blobs import sha256_of, storage_key
 from core.store.models import Blob, StoredFile
 from core.tenancy.sessions import insert_missing
@@ -27,6 +27,7 @@ class FileService:
         """Make bytes durable. Call it before the transaction begins: it waits for the disk."""
         digest = sha256_of(data)
         self.ctx.app.blobs.keep(self.ctx.tenant.code, digest, data, reserve=True)
+        faults.point("files.kept")
         return Kept(sha256=digest, size=len(data))
 
     def put(self, kept: Kept, *, kind: str, media: str, name: str, study_id: int | None = None) -> str:

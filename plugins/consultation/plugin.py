@@ -62,6 +62,7 @@ class Consultation(Plugin):
             reg.notice_kind(kind, title, endpoint, todo=todo)
         for event, title in AUDIT_TITLES.items():
             reg.audit_kind(event, title)
+        reg.invariants("plugins.consultation.invariants:check")
         reg.capability("consultations", "plugins.consultation.service:consultations")
         reg.resource("request", "plugins.consultation.requests.queries:ref_or_404")
         reg.job("consultation.lapse_claims", "plugins.consultation.jobs:lapse_claims", cron="* * * * *")
