@@ -13,6 +13,7 @@ from core import declarations, limits, models
 from core import faults as named_faults
 from core.accounts import settings as accounts
 from core.accounts.sessions import RowSessions
+from core.audit.settings import Keeping
 from core.config import Config
 from core.host import faults, loader
 from core.host.house import Application
@@ -61,6 +62,7 @@ def start(config: Config, *, extra: tuple[type[Plugin], ...] = ()) -> Applicatio
         declarations.core(), allowed=config.plugins, strict=config.strict_plugins, extra=extra
     )
     house = Application(config, plugins)
+    settings.catalogue().add("audit", "platform", Keeping)
     settings.catalogue().add("intake", "tenant", Intake)
     settings.catalogue().add("host", "platform", Allowed)
     accounts.declare()

@@ -29,6 +29,7 @@ class Config:
     data: Path
     database_url: str
     redis_url: str
+    audit_anchors: Path
     storage_url: str = ""
     secret_keys: tuple[str, ...] = ()
     url: str = ""
@@ -53,6 +54,10 @@ class Config:
     @property
     def uploads(self) -> Path:
         return self.data / "uploads"
+
+    @property
+    def audit_archive(self) -> Path:
+        return self.data / "audit" / "archive"
 
     @property
     def is_sqlite(self) -> bool:
@@ -93,6 +98,8 @@ def load(env: Mapping[str, str] | None = None, **given: object) -> Config:
     values["data"] = data
     values["database_url"] = take("database_url", "TELERAD_DATABASE_URL") or f"sqlite:///{data}/telerad.db"
     values["redis_url"] = take("redis_url", "TELERAD_REDIS_URL") or f"unix://{data}/valkey.sock"
+    anchors = take("audit_anchors", "TELERAD_AUDIT_ANCHORS")
+    values["audit_anchors"] = Path(anchors).expanduser() if anchors else data / "audit" / "anchors.jsonl"
     for name in ("storage_url", "url", "brand", "log", "metrics"):
         if (text := take(name, f"TELERAD_{name.upper()}")) is not None:
             values[name] = text

@@ -17,6 +17,7 @@ RESOURCES = {
     "view": "core.lists.saved:mine",
     "export": "core.lists.exports:mine",
 }
+NUMBERS = {"study": "core.studies.queries:numbers"}
 AUDIT_KINDS = {
     "login.ok": _l("登录"),
     "login.out": _l("退出登录"),
@@ -24,6 +25,7 @@ AUDIT_KINDS = {
     "login.locked": _l("登录锁定"),
     "session.ended": _l("结束登录"),
     "password.changed": _l("修改密码"),
+    "user.changed": _l("修改基本信息"),
     "phone.changed": _l("修改手机号"),
     "token.created": _l("创建令牌"),
     "token.revoked": _l("吊销令牌"),
@@ -42,6 +44,9 @@ AUDIT_KINDS = {
     "setting.changed": _l("修改设置"),
     "backup.made": _l("数据备份"),
     "backup.restored": _l("数据恢复"),
+    "field.revealed": _l("显示隐藏信息"),
+    "audit.anchored": _l("留存日志校验值"),
+    "audit.archived": _l("日志归档"),
 }
 
 
@@ -52,7 +57,7 @@ def core() -> Declarations:
     for code, title in AUDIT_KINDS.items():
         declared.audit_kind(code, title)
     for name, dotted in RESOURCES.items():
-        declared.resource(name, dotted)
+        declared.resource(name, dotted, numbers=NUMBERS.get(name, ""))
     declared.blueprint("core.accounts.views:bp", scope="account")
     declared.blueprint("core.accounts.centre:bp", scope="account")
     declared.blueprint("core.web.health:bp", scope="public")
@@ -83,6 +88,10 @@ def core() -> Declarations:
     declared.job("lists.export", "core.lists.sheet:export")
     declared.job("lists.sweep", "core.lists.sheet:sweep", cron="27 * * * *")
     declared.notice_kind("export.ready", _l("导出完成"), "exports.index")
+    declared.job("audit.anchor", "core.audit.jobs:anchor_job", cron="20 1 * * *")
+    declared.job("audit.verify", "core.audit.jobs:verify_job", cron="40 2 * * *")
+    declared.job("audit.archive", "core.audit.jobs:archive_job", cron="10 4 1 * *")
+    declared.notice_kind("audit.broken", _l("操作日志校验失败"), "home.index")
     declared.notice_kind("upload.done", _l("数据上传"), "studies.index")
     declared.notice_kind("job.failed", _l("后台任务失败"), "work.notices")
     declared.notice_kind("delivery.parked", _l("事件未送达"), "work.notices")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from .events import DomainEvent
+    from .reveal import Purpose
 
 T = TypeVar("T")
 Side = Literal["hospital", "group"]
@@ -110,6 +111,7 @@ class StudyFacts:
 
     :param modalities: as stored, e.g. ``("CT", "SR")``
     :param study_at: local wall clock of the modality, no time zone (DICOM has none)
+    :param phone: the patient's, masked; the whole one by ``Studies.reveal``
     """
 
     id: int
@@ -136,6 +138,7 @@ class StudyFacts:
     status: str
     locked: bool
     complete: bool
+    phone: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,6 +210,7 @@ class Studies(Protocol):
     def set_status(self, study_id: int, status: str) -> None: ...
     def instance_uids(self, study_id: int) -> Sequence[str]: ...
     def open_images(self, study_ids: Sequence[int]) -> Opening: ...
+    def reveal(self, study_id: int, field: str, *, purpose: Purpose, ref: str) -> str: ...
     def captures(self, study_id: int, ids: Sequence[str] | None = None) -> Sequence[CaptureView]: ...
     def read_capture(self, study_id: int, capture_id: str) -> tuple[bytes, str]: ...
     def add_capture(

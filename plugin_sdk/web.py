@@ -16,6 +16,7 @@ from werkzeug.local import LocalProxy
 
 from .errors import Invalid
 from .lists import ListSpec
+from .reveal import FIELDS, PURPOSES
 from .runtime import host
 from .types import Ctx
 
@@ -246,6 +247,14 @@ def fill_slot(name: str, **given: Any) -> list[Any]:
 
 def render(template: str, **values: Any) -> str:
     return host().render(template, **values)
+
+
+def reveal_page(field: str, *, action: str, back: str, value: str | None = None) -> str:
+    """The dialog that asks what a masked value is wanted for, or the one that shows it; a page without script."""
+    return render(
+        "reveal.html", label=FIELDS[field], action=action, back_url=back, value=value, purposes=list(PURPOSES.items()),
+        purpose="treatment", fragment=request.headers.get("HX-Target") == "dialog#dialog",
+    )
 
 
 def form_version() -> int:

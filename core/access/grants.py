@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from core import clock
 from core.access.models import StudyGrant
 from core.studies.models import Study
+from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
 from plugin_sdk.errors import NotFound
 
@@ -103,8 +104,7 @@ class GrantService:
         """Let a tenant see one of our studies. A live grant to it is widened to the sum of both scopes."""
         if not scope <= PARTS:
             raise ValueError(sorted(scope - PARTS))
-        if self.ctx.db.scalar(sa.select(Study.id).where(Study.id == study_id)) is None:
-            raise NotFound
+        ref = self._ref(study_id)
         row = self.ctx.db.scalars(self._live(study_id, tenant_id)).one_or_none()
         if row is None:
             row = StudyGrant(
@@ -113,9 +113,12 @@ class GrantService:
                 given_at=clock.now(), expires_at=until,
             )
             self.ctx.db.add(row)
-            self.ctx.audit("grant.made", ref=f"studies:study:{study_id}", to=tenant_id, scope=sorted(scope))
+            self.ctx.audit("grant.made", ref=ref, to=self._code(tenant_id), scope=row.scope)
         else:
-            row.scope, row.reason_ref, row.expires_at = sorted({*row.scope, *scope}), reason_ref, until
+            wider = sorted({*row.scope, *scope})
+            if (wider, until) != (row.scope, row.expires_at):
+                self.ctx.audit("grant.made", ref=ref, to=self._code(tenant_id), scope=wider)
+            row.scope, row.reason_ref, row.expires_at = wider, reason_ref, until
         self.ctx.db.flush()
 
     def revoke(self, study_id: int, *, tenant_id: int, reason_ref: str) -> int:
@@ -123,9 +126,19 @@ class GrantService:
         rows = self.ctx.db.scalars(self._live(study_id, tenant_id).where(StudyGrant.reason_ref == reason_ref)).all()
         for row in rows:
             row.revoked_at = clock.now()
-            self.ctx.audit("grant.revoked", ref=f"studies:study:{study_id}", to=tenant_id)
+            self.ctx.audit("grant.revoked", ref=self._ref(study_id), to=self._code(tenant_id))
         self.ctx.db.flush()
         return len(rows)
+
+    def _ref(self, study_id: int) -> str:
+        """:raise NotFound: no study of ours"""
+        public_id = self.ctx.db.scalar(sa.select(Study.public_id).where(Study.id == study_id))
+        if public_id is None:
+            raise NotFound
+        return f"studies:study:{public_id}"
+
+    def _code(self, tenant_id: int) -> str | None:
+        return self.ctx.db.scalar(sa.select(Tenant.code).where(Tenant.id == tenant_id))
 
     def _live(self, study_id: int, tenant_id: int) -> sa.Select[StudyGrant]:
         return sa.select(StudyGrant).where(

@@ -29,9 +29,11 @@ class Scope:
     """What a DICOMweb root shows: these studies of this owner. Everything else does not exist.
 
     :ivar hidden: whether hidden series show; only the owner's own root and openings say yes
+    :ivar tenant_id: whose member looks
     """
 
     owner_tenant: int
+    tenant_id: int
     study_ids: frozenset[int] | None
     hidden: bool
 
@@ -80,7 +82,9 @@ def scope_of(access_id: str, *, principals: frozenset[str], account_id: int) -> 
             ids &= set(db.scalars(sa.select(Study.id).where(Study.id.in_(ids), Study.trashed_at.is_(None))))
         if not ids:
             raise NotFound
-        return Scope(owner_tenant=row.owner_tenant, study_ids=frozenset(ids), hidden=not row.grant_ids)
+        return Scope(
+            owner_tenant=row.owner_tenant, tenant_id=row.tenant_id, study_ids=frozenset(ids), hidden=not row.grant_ids
+        )
 
 
 def _membership(tenant_id: int, account_id: int) -> sa.Select[int]:

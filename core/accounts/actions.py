@@ -117,10 +117,16 @@ def describe(account_id: int, *, name: str, email: str, gender: str, introductio
     name = name.strip()
     if not 1 <= len(name) <= 60:
         raise Invalid(_l("姓名为 1-60 个字"), errors=[{"field": "name", "message": str(_l("姓名为 1-60 个字"))}])
-    with nobody(write=True) as db:
+    given = {
+        "name": name, "email": email.strip()[:120], "gender": gender.strip()[:10], "introduction": introduction.strip()[:2000],
+    }
+    with all_tenants(write=True) as db:
         row = db.get_one(Account, account_id)
-        row.name, row.email, row.gender = name, email.strip()[:120], gender.strip()[:10]
-        row.introduction = introduction.strip()[:2000]
+        changed = [field for field, value in given.items() if getattr(row, field) != value]
+        for field in changed:
+            setattr(row, field, given[field])
+        if changed:
+            journal.note(db, account_id, "user.changed", field=changed)
 
 
 def change_phone(account_id: int, phone: str, *, keep: int) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from flask import current_app, url_for
+from flask import Flask, current_app, url_for
 
 from core.accounts.models import Account
+from core.audit import words
+from core.audit.anchors import KIND
 from core.audit.models import Audit
-from core.studies.models import Study
+from core.tenancy.models import Tenant
 from core.web.gate import access_of
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
@@ -36,7 +39,7 @@ class Page:
 
 def entries(ctx: Ctx) -> sa.Select[Any]:
     """The entries this person may see: own ones, or everybody's with the right."""
-    stmt = sa.select(Audit).where(Audit.chain == "ops")
+    stmt = sa.select(Audit).where(Audit.kind != KIND)  # what the system notes of partners' logs is nobody's operation
     if not sees_all(ctx):
         stmt = stmt.where(Audit.account_id == (ctx.user.id if ctx.user else 0))
     return stmt
@@ -60,12 +63,26 @@ def objects(ctx: Ctx, keys: Sequence[RowKey]) -> Mapping[int, object]:
     refs: dict[int, str] = {
         row_id: ref for row_id, ref in ctx.db.execute(sa.select(Audit.id, Audit.ref).where(Audit.id.in_([k.id for k in keys])))
     }
-    ids = {public_id for ref in refs.values() if (public_id := fold(ref.rpartition(":")[2]))}
-    numbers: dict[str, str] = {
-        public_id: number
-        for public_id, number in ctx.db.execute(sa.select(Study.public_id, Study.accession).where(Study.public_id.in_(ids)))
-    }
+    ids: dict[str, set[str]] = {}
+    for ref in refs.values():
+        ids.setdefault(ref.split(":")[-2] if ref.count(":") == 2 else "", set()).add(ref.rpartition(":")[2])
+    numbers: dict[str, str] = {}
+    for resource, dotted in _numbers(ctx).items():
+        if resource in ids:
+            numbers |= ctx.app.resolve(dotted)(ctx, ids=ids[resource])  # type: ignore[attr-defined]
+    if people := ids.get("user"):
+        found = ctx.db.execute(sa.select(Account.public_id, Account.name).where(Account.public_id.in_(people)))
+        numbers |= {public_id: name for public_id, name in found}
     return {row_id: page_of(ctx, ref, numbers) for row_id, ref in refs.items()}
+
+
+def details(ctx: Ctx, keys: Sequence[RowKey]) -> Mapping[int, object]:
+    """What each entry of the page says beside its kind and object."""
+    rows = ctx.db.execute(sa.select(Audit.id, Audit.facts).where(Audit.id.in_([k.id for k in keys]))).all()
+    codes = {str(v) for _id, facts in rows for k, v in facts.items() if k in words.TENANTS}
+    tenants = {code: name for code, name in ctx.db.execute(sa.select(Tenant.code, Tenant.name).where(Tenant.code.in_(codes)))}
+    labels = ctx.app.plugins.house.audit_facts  # type: ignore[attr-defined]
+    return {row_id: words.said(facts, labels, tenants) for row_id, facts in rows}
 
 
 def page_of(ctx: Ctx, ref: str, numbers: Mapping[str, str]) -> Page | None:
@@ -77,13 +94,25 @@ def page_of(ctx: Ctx, ref: str, numbers: Mapping[str, str]) -> Page | None:
     if fold(public_id) is None:
         return None
     label = numbers.get(public_id) or f"…{public_id[-8:]}"
-    for rule in current_app.url_map.iter_rules():
-        page = rule.rule.startswith("/t/") and rule.endpoint.endswith(".show")
-        if page and rule.rule.endswith(f"/<{resource}:id>"):
-            access = access_of(current_app, rule.endpoint)
-            if any(ctx.may(code) for code in access.any_of if code.startswith(f"{ctx.side}.")):
-                return Page(label, url_for(rule.endpoint, id=public_id))
+    for endpoint, argument in _pages(current_app._get_current_object(), resource):  # type: ignore[attr-defined]
+        access = access_of(current_app, endpoint)
+        if any(ctx.may(code) for code in access.any_of if code.startswith(f"{ctx.side}.")):
+            return Page(label, url_for(endpoint, **cast(Any, {argument: public_id})))
     return Page(label)
+
+
+@lru_cache(maxsize=200)
+def _pages(app: Flask, resource: str) -> Sequence[tuple[str, str]]:
+    """Where a resource of a tenant opens: its own page, else the list of the blueprint that knows it, at its row."""
+    rules = [r for r in app.url_map.iter_rules() if r.rule.startswith("/t/") and f"<{resource}:" in r.rule]
+    own = [(r.endpoint, "id") for r in rules if r.endpoint.endswith(".show") and r.rule.endswith(f"/<{resource}:id>")]
+    lists = {f"{r.endpoint.rpartition('.')[0]}.index" for r in rules}
+    return [*own, *((endpoint, "at") for endpoint in sorted(lists & app.view_functions.keys()))]
+
+
+def _numbers(ctx: Ctx) -> Mapping[str, str]:
+    found: Mapping[str, str] = ctx.app.plugins.house.numbers(ctx.enabled)  # type: ignore[attr-defined]
+    return found
 
 
 def _url(row: Audit) -> str:
@@ -111,11 +140,15 @@ def _keyword(ctx: Ctx, value: str) -> sa.ColumnElement[bool]:
     """Part of what was done as it is shown, or the end of an id, or an exam number."""
     word = value.strip()
     done = [code for code, title in kinds(ctx).items() if word in str(title)]
-    studies = ctx.db.scalars(sa.select(Study.public_id).where(Study.accession == word)).all()
+    found = [
+        public_id
+        for dotted in _numbers(ctx).values()
+        for public_id in ctx.app.resolve(dotted)(ctx, number=word)  # type: ignore[attr-defined]
+    ]
     return sa.or_(
         Audit.kind.in_(done),
         Audit.ref.endswith(word.upper(), autoescape=True),
-        Audit.ref.in_([f"studies:study:{public_id}" for public_id in studies]),
+        sa.func.substr(Audit.ref, sa.func.length(Audit.ref) - 25).in_(found),  # a public id has 26 characters
     )
 
 
@@ -137,6 +170,7 @@ LOG = ListSpec(
         Column(key="user", label=_l("操作人"), load=names),
         Column(key="kind", label=_l("操作"), cell=lambda r: kinds(here).get(r.kind, r.kind)),
         Column(key="object", label=_l("对象"), load=objects, macro="link"),
+        Column(key="details", label=_l("说明"), load=details),
     ],
     filters=[
         Filter(key="user", label=_l("操作人"), kind="select", choices=_people, where=_by),

@@ -35,7 +35,7 @@ def scope_now(access: str | None) -> Scope:
         raise NotFound
     if not ctx.may(VIEW):
         raise Forbidden(permission=VIEW)
-    return Scope(owner_tenant=ctx.tenant.id, study_ids=None, hidden=True)
+    return Scope(owner_tenant=ctx.tenant.id, tenant_id=ctx.tenant.id, study_ids=None, hidden=True)
 
 
 def visible(scope: Scope, level: Level, *columns: Any) -> sa.Select[Any]:

@@ -13,6 +13,7 @@ from flask import Blueprint, Response, g, request
 from flask.typing import ResponseReturnValue
 
 from core.access.openings import Scope
+from core.audit.looks import Who
 from core.dicomweb import accept, bulk, metadata, parameters, pictures, pixels, qido, queries, retrieve
 from core.dicomweb.multipart import Part, related
 from core.dicomweb.queries import StoredObject
@@ -195,6 +196,8 @@ def _shown(scope: Scope, study: str, series: str | None = None, sop: str | None 
     found = list(queries.objects(scope, study, series, sop))
     if not found:
         raise NotFound
+    who = Who(scope.tenant_id, g.principal.account.id, scope.owner_tenant, study)
+    g.house.looks.saw(who, {item.series_uid for item in found}, len(found))
     return found
 
 

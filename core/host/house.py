@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from core import clock
 from core.accounts.models import Account
+from core.audit import looks
 from core.config import Config
 from core.host.context import TenantCtx
 from core.host.loader import Plugins, resolve
@@ -32,6 +33,7 @@ class Application:
         self.bell = Bell(config.redis_url)
         self.disk = Disk(config.blobs)
         self.blobs = BlobStore(self.disk)
+        self.looks = looks.Looks(self, pause=None if config.testing else looks.PAUSE)
         self._resolved: dict[str, Any] = {}
         self.blueprint_owner: dict[str, Any] = {}
         self.flask: Any = None

@@ -39,8 +39,10 @@ class Declarations:
     listeners: list[tuple[type[DomainEvent], str]] = field(default_factory=list)
     jobs: list[JobSpec] = field(default_factory=list)
     audit_kinds: dict[str, object] = field(default_factory=dict)
+    audit_facts: dict[str, object] = field(default_factory=dict)
     notice_kinds: list[NoticeKind] = field(default_factory=list)
     resources: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, str] = field(default_factory=dict)
     capabilities: dict[str, str] = field(default_factory=dict)
     channels: list[Channel] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -92,14 +94,21 @@ class Declarations:
             raise DeclarationError(f"job {name!r} must begin with {self.owner}.")
         self.jobs.append(JobSpec(name=name, dotted=dotted, cron=cron, plugin=self.owner))
 
-    def audit_kind(self, code: str, title: object) -> None:
+    def audit_kind(self, code: str, title: object, *, facts: Mapping[str, object] | None = None) -> None:
+        """Name a kind of log entry, and what its facts are called where ``core.audit.words`` does not know them."""
         self.audit_kinds[code] = title
+        self.audit_facts.update(facts or {})
 
     def notice_kind(self, code: str, title: object, endpoint: str, *, todo: bool = False) -> None:
         self.notice_kinds.append(NoticeKind(code=code, title=title, endpoint=endpoint, todo=todo, plugin=self.owner))  # type: ignore[arg-type]
 
-    def resource(self, name: str, dotted: str) -> None:
+    def resource(self, name: str, dotted: str, *, numbers: str = "") -> None:
+        """A kind of id. ``numbers`` names ``(ctx, *, ids=(), number="") -> {public id: number}``, what people call it:
+        the numbers of ids, or the ids that have a number, in scope.
+        """
         self.resources[name] = dotted
+        if numbers:
+            self.numbers[name] = numbers
 
     def capability(self, name: str, dotted: str) -> None:
         self.capabilities[name] = dotted
@@ -157,6 +166,14 @@ class House:
     @property
     def audit_kinds(self) -> dict[str, object]:
         return {k: v for d in self.by_owner.values() for k, v in d.audit_kinds.items()}
+
+    def numbers(self, enabled: frozenset[str]) -> dict[str, str]:
+        """By resource, of core and of enabled plugins."""
+        return {k: v for o, d in self.by_owner.items() if o == "core" or o in enabled for k, v in d.numbers.items()}
+
+    @property
+    def audit_facts(self) -> dict[str, object]:
+        return {k: v for d in self.by_owner.values() for k, v in d.audit_facts.items()}
 
     def for_list(self, kind: str, name: str, enabled: frozenset[str]) -> list[Any]:
         """Columns or row actions that enabled plugins add to a list."""

@@ -55,7 +55,7 @@ def show_series(ctx: TenantCtx, public_id: str, series_uid: str, *, visible: boo
     series = queries.series_by_uid(ctx, row.id, series_uid)
     if series.hidden == visible:
         series.hidden = not visible
-        ctx.audit("series.visibility", ref=_ref(row), series=series.public_id, visible=visible)
+        ctx.audit("series.visibility", ref=_ref(row), number=series.number, visible=visible)
 
 
 def _for_change(ctx: TenantCtx, public_id: str) -> Study:

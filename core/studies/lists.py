@@ -11,6 +11,7 @@ from flask import url_for
 
 from core.studies import queries
 from core.studies.models import Patient, Study, StudyModality
+from plugin_sdk import masking
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.ids import fold
 from plugin_sdk.lists import Column, Filter, ListSpec, ListView, RowAction
@@ -171,7 +172,7 @@ STUDIES = ListSpec(
         Column(key="uploaded_at", label=_l("上传时间"), cell=lambda r: r.uploaded_at, sort=Study.uploaded_at, macro="time", default=False),
         Column(key="data_id", label=_l("数据ID"), cell=lambda r: r.public_id, default=False),
         Column(key="device", label=_l("检查设备"), cell=lambda r: r.device or "-", default=False),
-        Column(key="phone", label=_l("手机号"), cell=lambda r: masked_phone(r.patient.phone), default=False),
+        Column(key="phone", label=_l("手机号"), cell=lambda r: masking.phone(r.patient.phone), default=False),
     ],
     filters=FILTERS,
     actions=[
@@ -192,8 +193,3 @@ STUDIES = ListSpec(
         ),
     ],
 )
-
-
-def masked_phone(phone: str) -> str:
-    """138****1234; ``-`` for none."""
-    return f"{phone[:3]}****{phone[-4:]}" if len(phone) >= 7 else "-" if not phone else "****"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -68,3 +68,10 @@ def by_patient_name(value: str) -> sa.ColumnElement[bool]:
     return sa.or_(
         Patient.name.contains(text, autoescape=True), Patient.pinyin.startswith(text.lower().replace(" ", ""), autoescape=True)
     )
+
+
+def numbers(ctx: TenantCtx, *, ids: Collection[str] = (), number: str = "") -> Mapping[str, str]:
+    """Exam numbers of studies, or the studies that have one."""
+    where = Study.accession == number if number else Study.public_id.in_(ids)
+    rows = ctx.db.execute(sa.select(Study.public_id, Study.accession).where(where))
+    return {public_id: accession for public_id, accession in rows}

@@ -9,13 +9,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
 from core.access import openings
-from core.studies import captures, queries
+from core.studies import captures, queries, reveal
 from core.studies.models import Instance, Series, Study
+from plugin_sdk import masking
 from plugin_sdk.errors import NotFound
 from plugin_sdk.types import CaptureView, Opening, StudyFacts
 
 if TYPE_CHECKING:
     from core.host.context import TenantCtx
+    from plugin_sdk.reveal import Purpose
 
 STATUSES = frozenset({"normal", "requested", "completed"})
 
@@ -60,6 +62,9 @@ class StudyService:
 
     def open_images(self, study_ids: Sequence[int]) -> Opening:
         return openings.open_images(self.ctx, study_ids)
+
+    def reveal(self, study_id: int, field: str, *, purpose: Purpose, ref: str) -> str:
+        return reveal.reveal(self.ctx, study_id, field, purpose=purpose, ref=ref)
 
     def captures(self, study_id: int, ids: Sequence[str] | None = None) -> Sequence[CaptureView]:
         return captures.views(self.ctx, study_id, ids)
@@ -112,6 +117,7 @@ def facts_of(row: Study) -> StudyFacts:
         status=row.status,
         locked=row.locked_by is not None,
         complete=row.complete_at is not None,
+        phone=masking.phone(patient.phone),
     )
 
 

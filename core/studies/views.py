@@ -6,12 +6,13 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 
 from core.studies import actions, queries
-from core.studies.lists import STUDIES, StatusCell, masked_phone, status_of
+from core.studies.lists import STUDIES, StatusCell, status_of
 from core.web import slots
+from plugin_sdk import masking, reveal
 from plugin_sdk.capabilities import Viewer
 from plugin_sdk.errors import NotFound
 from plugin_sdk.i18n import lazy as _l
-from plugin_sdk.web import requires, show_list
+from plugin_sdk.web import requires, reveal_page, show_list
 from plugin_sdk.words import SEX
 
 bp = Blueprint("studies", __name__)
@@ -37,7 +38,7 @@ def show(id: str, tab: str) -> ResponseReturnValue:
             {"label": t, "url": url_for(".show", id=id, tab=k), "active": k == tab, "count": len(series) if k == "series" else 0}
             for k, t in TABS.items()
         ],
-        phone=masked_phone(row.patient.phone), actions=slots.fill(g.ctx, "study.action", study=row),
+        phone=masking.phone(row.patient.phone), actions=slots.fill(g.ctx, "study.action", study=row),
         sides=slots.fill(g.ctx, "study.side", study=row),
     )
 
@@ -59,6 +60,23 @@ def open_images(id: str) -> ResponseReturnValue:
     opening = g.ctx.studies.open_images([row.id])
     g.ctx.audit("study.viewed", ref=f"studies:study:{row.public_id}")
     return redirect(viewer.url(opening.access, study_uids=opening.study_uids), 303)
+
+
+@bp.get("/studies/<study:id>/reveal/<any(phone):field>")
+@requires("hospital.study.reveal")
+def ask_reveal(id: str, field: str) -> ResponseReturnValue:
+    """The dialog that asks what a masked value is wanted for."""
+    queries.by_public_id(g.ctx, id)
+    return reveal_page(field, action=url_for(".show_whole", id=id, field=field), back=url_for(".show", id=id))
+
+
+@bp.post("/studies/<study:id>/reveal/<any(phone):field>")
+@requires("hospital.study.reveal")
+def show_whole(id: str, field: str) -> ResponseReturnValue:
+    """Show one value to one person, once; who, which and why is in the log."""
+    row = queries.by_public_id(g.ctx, id)
+    value = g.ctx.studies.reveal(row.id, field, purpose=reveal.read(request.form), ref=f"studies:study:{row.public_id}")
+    return reveal_page(field, action="", back=url_for(".show", id=id), value=value)
 
 
 @bp.post("/studies/<study:id>/series/<series_uid:uid>/visibility")

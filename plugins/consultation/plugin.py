@@ -64,7 +64,7 @@ class Consultation(Plugin):
             reg.audit_kind(event, title)
         reg.invariants("plugins.consultation.invariants:check")
         reg.capability("consultations", "plugins.consultation.service:consultations")
-        reg.resource("request", "plugins.consultation.requests.queries:ref_or_404")
+        reg.resource("request", "plugins.consultation.requests.queries:ref_or_404", numbers="plugins.consultation.requests.queries:numbers")
         reg.job("consultation.lapse_claims", "plugins.consultation.jobs:lapse_claims", cron="* * * * *")
         reg.job("consultation.verify_status", "plugins.consultation.jobs:verify_status", cron="40 3 * * *")
         reg.job("consultation.render", "plugins.consultation.reports.document:render_job")
@@ -126,5 +126,6 @@ AUDIT_TITLES: dict[str, object] = {
     "request.printed": _l("打印报告"),
     "report.sealed": _l("报告签发"),
     "report.saved": _l("保存报告"),
+    "report.voided": _l("作废报告"),
     "draft.saved": _l("保存草稿"),
 }

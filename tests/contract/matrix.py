@@ -34,6 +34,7 @@ RESOURCES = frozenset(
 )
 """Kinds of ids that ``stage.things`` makes one of in both worlds. A new kind needs a factory there and a word here."""
 WORDS: Mapping[str, tuple[str, ...]] = {
+    "field": (),  # a closed set
     "filename": ("index.html",),   # a file of the public viewer, the same for everybody
     "tag": ("7FE00010",),          # an attribute of the image that the ids before it name
     "list_name": ("log",),         # a list that both sides have

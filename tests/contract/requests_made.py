@@ -69,6 +69,8 @@ MADE: Mapping[str, Callable[[Ids, World], dict[str, Any]]] = {
     "diagnosis.accept": _form(),
     "requests.confirm_many": lambda ids, w: {"data": {"row": [ids["request"], ids.get("second_request", ids["request"])]}},
     "start.submit": lambda ids, w: {"data": {"group": w.group.code, "part": "胸部", "count-胸部": "1"}},
+    "studies.show_whole": lambda ids, w: {"data": {"purpose": "treatment"}},
+    "diagnosis.show_whole": lambda ids, w: {"data": {"purpose": "treatment"}},
     "studies.columns": lambda ids, w: {"data": {"col": ["name"]}},
     "me.change": lambda ids, w: {"data": {"name": "换个名字"}},
     "me.change_password": lambda ids, w: {"data": {"password": "Secret2027$", "again": "Secret2027$"}},

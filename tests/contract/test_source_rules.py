@@ -24,6 +24,12 @@ ALL_TENANTS: Mapping[str, str] = {
     "core/intake/command.py": "the operator's command",
     "core/intake/sweep.py": "the platform's sweeper",
     "core/studies/captures.py": "a study that a grant let through",
+    "core/studies/reveal.py": "a study that a grant let through",
+    "core/audit/anchors.py": "heads of every chain, and what partners keep of each other",
+    "core/audit/archive.py": "old entries of every tenant, chain by chain",
+    "core/audit/jobs.py": "tells the platform's operators",
+    "core/audit/looks.py": "batches of several tenants' looks, each in its own chain",
+    "core/audit/verify.py": "walks every chain",
     "core/work/": "feeds every tenant's work, each piece in its own ctx",
 }
 """Modules, or rooms (with a slash), that open a session over every tenant, and why."""
@@ -39,6 +45,7 @@ SESSIONS: Mapping[str, str] = {
 """Modules that touch engines, connections or sessions by hand."""
 CACHES: Mapping[str, str] = {
     "core/accounts/passwords.py": "a digest nobody has, for unknown phones",
+    "core/audit/lists.py": "which views know a resource, from the routes of the application",
     "core/dicomweb/pixels.py": "by the file's key, which begins with its tenant",
     "core/host/hooks.py": "signatures of handlers",
     "core/host/lending.py": "the house, once per process",

@@ -34,7 +34,7 @@ from core import config
 from core.accounts import login
 from core.accounts.actions import by_phone
 from core.app import create_app
-from core.audit import chain
+from core.audit.verify import first_bad
 from core.demo import seed
 from core.run import migrate
 from core.run.supervisor import valkey_command, wait_for_valkey
@@ -241,7 +241,7 @@ def _pdf(person: Person, request: str) -> bytes:
 def broken_chains(cluster: Any) -> list[str]:
     app = create_app(config.load({}, data=cluster.folder / "data", testing=True, database_url=cluster.database_url))
     with app.app_context(), all_tenants() as session:
-        bad = [t.code for t in session.scalars(sa.select(Tenant)) if chain.first_bad(session, t.id) is not None]
+        bad = [t.code for t in session.scalars(sa.select(Tenant)) if first_bad(session, t.id) is not None]
     with app.app_context():
         db.engine.dispose()
     return bad

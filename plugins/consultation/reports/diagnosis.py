@@ -5,12 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from plugin_sdk import reveal
 from plugin_sdk.capabilities import Viewer
 from plugin_sdk.consultation import Event
 from plugin_sdk.errors import Invalid, NotFound, StaleVersion, Taken
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
-from plugin_sdk.web import ctx, form_version, requires, show_list
+from plugin_sdk.web import ctx, form_version, requires, reveal_page, show_list
 from plugins.consultation.requests import pages, queries
 from plugins.consultation.requests.lists import COMPLETED, PENDING
 from plugins.consultation.requests.transition import advance
@@ -71,6 +72,24 @@ def act(id: str, event: str) -> ResponseReturnValue:
     return pages.move(
         ctx, id, Event(event), action=url_for(".act", id=id, event=event), back=url_for(".index", at=id)
     )
+
+
+@bp.get("/diagnosis/<request:id>/reveal/<any(phone):field>")
+@requires("group.request.reveal")
+def ask_reveal(id: str, field: str) -> ResponseReturnValue:
+    """The dialog that asks what a masked value is wanted for."""
+    queries.ref_or_404(ctx, id)
+    return reveal_page(field, action=url_for(".show_whole", id=id, field=field), back=url_for(".show", id=id))
+
+
+@bp.post("/diagnosis/<request:id>/reveal/<any(phone):field>")
+@requires("group.request.reveal")
+def show_whole(id: str, field: str) -> ResponseReturnValue:
+    """Show one value to one person, once; who, which and why is in the log."""
+    row = queries.ref_or_404(ctx, id)
+    ref = f"consultation:request:{row.public_id}"
+    value = ctx.studies.reveal(row.study_id, field, purpose=reveal.read(request.form), ref=ref)
+    return reveal_page(field, action="", back=url_for(".show", id=id), value=value)
 
 
 @bp.get("/diagnosis/<request:id>/images")

@@ -130,6 +130,7 @@ def detail(ctx: Ctx, row: Request, tab: str, tabs: Mapping[str, object], endpoin
         "steps": steps(ctx, row, history),
         "came_back": came_back(ctx, row, history),
         "study": hospital.studies.facts(row.study_id),
+        "reveal_url": _reveal_url(ctx, row),
         "sex": SEX.get(row.sex, "-"),
         "urgent": row.urgency is Urgency.URGENT,
         "parts": queries.parts_of(ctx, row.id),
@@ -140,6 +141,14 @@ def detail(ctx: Ctx, row: Request, tab: str, tabs: Mapping[str, object], endpoin
             e.value for (s, e), step in TABLE.items() if s == row.state and step.side == ctx.side and ctx.may(step.code)
         },
     }
+
+
+def _reveal_url(ctx: Ctx, row: Request) -> str:
+    """Where this side asks for the patient's whole phone; empty without the right."""
+    if ctx.side == "group":
+        return url_for("diagnosis.ask_reveal", id=row.public_id, field="phone") if ctx.may("group.request.reveal") else ""
+    study = ctx.studies.facts(row.study_id).public_id
+    return url_for("studies.ask_reveal", id=study, field="phone") if ctx.may("hospital.study.reveal") else ""
 
 
 def _line(ctx: Ctx, entry: Entry) -> dict[str, Any]:

@@ -155,3 +155,10 @@ def workbench_counts(ctx: Ctx) -> dict[str, Any]:
 def count_open(ctx: Ctx) -> int:
     """Requests of this side that are not closed."""
     return ctx.db.scalar(sa.select(sa.func.count()).select_from(Request).where(Request.closed_at.is_(None))) or 0
+
+
+def numbers(ctx: Ctx, *, ids: Collection[str] = (), number: str = "") -> Mapping[str, str]:
+    """Exam numbers of requests, or the requests about one."""
+    where = Request.exam_no == number if number else Request.public_id.in_(ids)
+    rows = ctx.db.execute(sa.select(Request.public_id, Request.exam_no).where(where))
+    return {public_id: exam_no for public_id, exam_no in rows}

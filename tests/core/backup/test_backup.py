@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from core import clock
 from core.accounts.models import LoginSession
 from core.app import TeleradFlask
-from core.audit import chain
 from core.audit.models import Audit
+from core.audit.verify import first_bad
 from core.backup import create, record, release, restore, vault, verify
 from core.backup.vault import BackupRefused, Vault, make_key, vault_of
 from core.tenancy.sessions import all_tenants
@@ -99,7 +99,7 @@ def test_a_restore_ends_sessions_and_stands_in_every_log(place: Place, tmp_path:
         assert session.scalar(sa.select(sa.func.count()).where(LoginSession.ended_at.is_(None))) == 0
         told = session.scalars(sa.select(Audit.tenant_id).where(Audit.kind == "backup.restored")).all()
         assert sorted(told) == sorted([place.world.hospital.id, place.world.group.id])
-        assert [chain.first_bad(session, tenant_id) for tenant_id in told] == [None, None]
+        assert [first_bad(session, tenant_id) for tenant_id in told] == [None, None]
 
 
 def test_nothing_goes_out_of_a_restored_house_until_it_is_released(place: Place, tmp_path: Path) -> None:
