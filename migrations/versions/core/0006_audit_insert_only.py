@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "core_0005_audit"
-down_revision = "core_0004"
+revision = "core_0006_audit"
+down_revision = "core_0005"
 branch_labels = None
 depends_on = None
 
