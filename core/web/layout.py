@@ -11,7 +11,7 @@ from flask_babel import gettext
 from flask_wtf.csrf import generate_csrf
 
 from core import clock
-from core.accounts import login
+from core.accounts import browser_key, login
 from core.web import slots
 from core.web.i18n import language
 from plugin_sdk.declared import MenuItem
@@ -54,6 +54,7 @@ def install(app: Flask, house: Application) -> None:
             "slot": partial(slots.fill, ctx) if ctx else (lambda name, **given: []),
             "may": ctx.may if ctx else (lambda code: False),
             "server_now": clock.now(),
+            "browser_key": lambda: browser_key.of(principal.account.public_id, secret=app.config["SECRET_KEY"]) if principal else "",
         }
 
 

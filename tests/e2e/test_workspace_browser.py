@@ -192,7 +192,7 @@ def test_taking_the_servers_text_can_be_undone(
     page = writing(sit(world.reader), accepted["id"])
     world.reader.call("PUT", f"/requests/{accepted['id']}/draft", {"rev": 0, "findings": "别处保存的内容"})
     page.fill("#findings", "这里输入的内容")
-    page.get_by_text("用服务器版本").click()
+    page.get_by_text("放弃我的修改").click()
     expect(page.locator("#findings")).to_have_value("别处保存的内容")
     page.locator("#ws-undo").get_by_text("撤销").click()
     expect(page.locator("#findings")).to_have_value("这里输入的内容")
@@ -209,7 +209,7 @@ def test_while_the_server_is_gone_typing_goes_on_and_arrives_later(
     server.stop()
     try:
         page.locator("#findings").press_sequentially("服务器停止后输入。")
-        expect(page.locator("#ws-offline")).to_contain_text("未连接，内容已保留")
+        expect(page.locator("#ws-offline")).to_contain_text("未连接，内容已存本机")
         expect(page.locator("[data-event=send_to_review]")).to_be_disabled()
         page.locator("#findings").press_sequentially("继续输入。")
     finally:
@@ -265,11 +265,11 @@ def test_a_session_that_ended_is_renewed_over_the_page(
     with world.app.app_context():
         sessions.end_all(world.reader.account.id)
     page.fill("#findings", "登录失效后输入。")
-    login = page.frame_locator("#ws-login iframe")
+    login = page.frame_locator("#session-login iframe")
     login.locator("#phone").fill(world.reader.account.phone)
     login.locator("#password").fill(PASSWORD)
     login.locator("#password").press("Enter")
-    expect(page.locator("#ws-login")).to_be_hidden()
+    expect(page.locator("#session-login")).to_be_hidden()
     saved(page)
     assert stored(world.reader, accepted["id"])["draft"]["findings"] == "登录失效后输入。"
 

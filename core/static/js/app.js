@@ -86,7 +86,10 @@
     const { ctx } = event.detail
     const raw = ctx.response.raw
     if (ctx.response.status >= 500 && !raw.headers.get("HX-Retarget")) { event.preventDefault(); toast(word("gone"), "error") }
-    else if (raw.redirected && new URL(raw.url).pathname === "/login") { event.preventDefault(); location.assign(location.href) }
+    else if (ctx.response.status === 401 || raw.redirected && new URL(raw.url).pathname === "/login") {
+      event.preventDefault()
+      document.dispatchEvent(new CustomEvent("telerad:gone", { detail: { quiet: Boolean(ctx.sourceElement?.hidden) } }))
+    }
     else if (raw.redirected && ctx.target?.id === "dialog") { event.preventDefault(); before = null; location.assign(raw.url) }
   })
   document.addEventListener("htmx:error", (event) => {
@@ -194,17 +197,6 @@
 
   // --- a row that a notice led to
   const locate = () => document.querySelector("tr.located")?.scrollIntoView({ block: "center" })
-
-  // --- the session lives while somebody works: at most one beat a minute
-  const alive = document.documentElement.dataset.aliveUrl
-  let beat = Date.now()
-  const active = () => {
-    if (!alive || Date.now() - beat < 60000) return
-    beat = Date.now()
-    send(alive, { method: "POST", keepalive: true }).catch(() => { beat = 0 })
-  }
-  for (const kind of ["pointerdown", "keydown", "wheel"]) addEventListener(kind, active, { passive: true, capture: true })
-  addEventListener("message", (event) => { if (event.origin === location.origin && event.data?.kind === "telerad:active") active() })
 
   window.telerad = Object.freeze({ toast, send, headers: csrf, word, inText, closeMenus, show })
   holdAll(); clocks(); locate()

@@ -79,12 +79,16 @@ export const makeDraft = ({ call, url, rev, text, read, tell }) => {
   return {
     touch, save, dirty,
     get rev() { return rev },
+    // What the server has, as far as this page knows.
+    get base() { return saved },
     get isOffline() { return tries > 0 },
     // Whether the server now has all that stands in the fields.
     async flush() {
       while (await save()) if (!dirty()) return true
       return false
     },
+    // Text that began from an older revision meets what the server has now.
+    meet(draft) { held = draft; tell("conflict", { draft }) },
     // After a conflict: go on from what the server has, with whatever stands in the fields.
     goOn() { if (held) { keep(held, held); held = null } ; touch() },
     adopt(there) { keep(there, there); since = 0; tries = 0; clearTimeout(timer) },

@@ -33,42 +33,8 @@ const once = async (url, { method, json, form, key, keepalive }) => {
   } catch { throw new Offline() }
 }
 
-export const makeServer = ({ page, login, words }) => {
-  const dialog = document.getElementById("ws-login"), frame = dialog.querySelector(".login-frame")
-  let entering = null
-
-  // A new session has a new token: the page carries it, wherever it is read from.
-  const freshToken = async () => {
-    try {
-      const answer = await fetch(page, { credentials: "same-origin", redirect: "manual", cache: "no-store" })
-      if (!answer.ok) return false
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html")
-      document.body.setAttribute("hx-headers:inherited", fresh.body.getAttribute("hx-headers:inherited"))
-      const token = fresh.querySelector("[name=csrf_token]").value
-      document.querySelectorAll("[name=csrf_token]").forEach((field) => { field.value = token })
-      return true
-    } catch { return false }
-  }
-
-  const signIn = () => entering ??= new Promise((done) => {
-    const opener = document.activeElement, box = document.createElement("iframe")
-    const check = async (complain) => {
-      if (await freshToken()) {
-        entering = null
-        frame.replaceChildren()
-        dialog.close()
-        opener?.focus?.()
-        done()
-      } else if (complain) window.telerad.toast(words.stillOut, "warn")
-    }
-    box.src = login
-    box.title = dialog.querySelector("h2").textContent
-    box.addEventListener("load", () => { if (box.contentWindow?.location.pathname !== new URL(login, location.href).pathname) check(false) })
-    frame.replaceChildren(box)
-    dialog.oncancel = (event) => event.preventDefault()
-    document.getElementById("ws-again").onclick = () => check(true)
-    if (!dialog.open) dialog.showModal()
-  })
+export const makeServer = () => {
+  const { signIn, renewed } = window.teleradSession
 
   // Answers the body, or throws Offline (no answer, or one of a broken server) or Refused.
   const call = async (url, { method = "GET", ...given } = {}) => {
@@ -77,11 +43,11 @@ export const makeServer = ({ page, login, words }) => {
       if (status < 400) return content
       if (status === 401) { await signIn(); continue }
       const refused = new Refused(status, content)
-      if (refused.code === "csrf" && !mended && await freshToken()) { mended = true; continue }
+      if (refused.code === "csrf" && !mended && await renewed()) { mended = true; continue }
       if (refused.code === "fresh-password-required" && await askPassword()) continue
       if (status >= 500) throw new Offline()
       throw refused
     }
   }
-  return { call, signIn }
+  return { call }
 }

@@ -1,8 +1,10 @@
 // The report workspace: one page for writing, reviewing and looking. Server, draft, windows, images and keys have files of their own.
 import { makeDraft, same, textOf } from "./workspace-draft.js"
+import { makeConflict } from "./workspace-conflict.js"
 import { makePictures, makeViewer } from "./workspace-images.js"
 import { installKeys } from "./workspace-keys.js"
 import { installLayout } from "./workspace-layout.js"
+import { makeConnection } from "./workspace-offline.js"
 import { makeRecord } from "./workspace-record.js"
 import { makeServer, newKey, Offline } from "./workspace-server.js"
 import { makeWindows } from "./workspace-windows.js"
@@ -11,14 +13,14 @@ const { toast } = window.telerad
 const byId = (id) => document.getElementById(id)
 const root = byId("ws"), page = JSON.parse(root.dataset.page), words = JSON.parse(root.dataset.words)
 const fields = { findings: byId("findings"), impression: byId("impression") }, radios = [...byId("result").querySelectorAll("input")]
-const RENEW = 30000, STRIP_AFTER = 5000, QUIET_AFTER = 300000 // ms: heartbeat, strip, nobody there
+const RENEW = 30000, AGAIN = 5000, QUIET_AFTER = 300000 // ms: heartbeat, one that failed, nobody there
 const fill = (text, values) => Object.entries(values).reduce((all, [name, value]) => all.replaceAll(`{${name}}`, value), text)
 const clock = (at, seconds = true) => new Intl.DateTimeFormat("zh-CN", { timeZone: page.zone, hour12: false, hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }) }).format(new Date(at))
 const writes = page.mode !== "read"
-const is = { ready: !writes, passive: false, lost: false, differs: false, offline: false, busy: false }
-let version = page.version, lastAlive = Date.now(), activeSince = true, undo = null, stripTimer = 0, windows = null
+const is = { ready: !writes, passive: false, lost: false, differs: false, busy: false }
+let version = page.version, lastAlive = Date.now(), activeSince = true, undo = null, windows = null
 
-const { call } = makeServer({ page: page.urls.page, login: page.urls.login, words })
+const { call } = makeServer()
 
 // --- the text in the fields
 const read = () => ({
@@ -31,7 +33,8 @@ const write = (text) => {
   pictures.set(text.images)
   record.refresh()
 }
-const changed = () => { record.refresh(); if (draft) draft.touch() }
+const plain = (text) => `${words.findings}\n${text.findings}\n\n${words.impression}\n${text.impression}`
+const changed = () => { record.refresh(); if (draft) { draft.touch(); connection.keep(draft) } }
 const pictures = makePictures({ call, url: page.urls.api, base: page.urls.captures, captures: page.captures, words, onChange: () => changed() })
 const record = makeRecord({ versions: page.versions, read, words, fill, clock })
 const may = () => writes && is.ready && !is.passive && !is.lost
@@ -42,7 +45,7 @@ const draw = () => {
   byId("ws-passive").hidden = !is.passive
   byId("ws-lost").hidden = !is.lost
   for (const button of document.querySelectorAll("[data-event], [data-begin], #ws-save, #ws-reset, #ws-undo-do")) {
-    const why = is.offline ? words.wait : is.differs && button.dataset.report !== undefined ? words.differs : is.passive ? words.other : ""
+    const why = connection.offline ? words.wait : is.differs && button.dataset.report !== undefined ? words.differs : is.passive ? words.other : ""
     button.disabled = Boolean(why) || is.busy || is.lost || button.dataset.begin === undefined && !may()
     button.title = why
   }
@@ -63,54 +66,35 @@ const saveState = (tone, icon, text) => {
   box.className = `saved ${tone}`
   box.replaceChildren(Object.assign(document.createElement("i"), { className: `ti ti-${icon}`, ariaHidden: "true" }), text)
 }
-const connected = (on) => {
-  if (on !== is.offline) return
-  is.offline = !on
-  clearTimeout(stripTimer)
-  byId("ws-offline").hidden = true
-  if (is.offline) {
-    byId("ws-offline").querySelector("b").textContent = words.offline
-    stripTimer = setTimeout(() => { byId("ws-offline").hidden = false }, STRIP_AFTER)
-  } else toast(words.back, "good")
-  draw()
-}
+const connection = makeConnection({ id: page.id, key: root.dataset.key, user: document.documentElement.dataset.user, words, fill, read, plain, onChange: () => draw() })
 const lose = (error) => {
   is.lost = true
   draft?.stop()
-  const strip = byId("ws-lost"), { findings, impression } = read()
+  const strip = byId("ws-lost")
   const who = error?.body?.holder ? ` · ${error.body.holder} ${clock(error.body.since, false)}` : ""
   strip.querySelector("b").textContent = words.lost + who
-  strip.querySelector("[data-copy]").dataset.copy = `${words.findings}\n${findings}\n\n${words.impression}\n${impression}`
+  strip.querySelector("[data-copy]").dataset.copy = plain(read())
   saveState("lost", "alert-circle", words.unsaved)
   draw()
 }
-const conflict = ({ draft: there }) => {
-  const dialog = byId("ws-conflict"), part = (name) => dialog.querySelector(`[data-part="${name}"]`)
-  const show = (text) => `${words.findings}\n${text.findings}\n\n${words.impression}\n${text.impression}`
-  byId("ws-conflict-title").textContent = fill(words.stale, { name: there.saved_by || words.somebody, time: clock(there.saved_at) })
-  part("theirs").textContent = show(there)
-  part("mine").textContent = show(read())
-  dialog.oncancel = (event) => event.preventDefault()
-  dialog.onclose = () => {
-    if (dialog.returnValue === "theirs") replace(textOf(there), words.theirs)
-    draft.goOn()
-    draft.save()
-  }
-  saveState("lost", "alert-circle", words.unsaved)
-  dialog.showModal()
-}
+const conflict = makeConflict({
+  words, fill, clock, plain, read,
+  opened() { saveState("lost", "alert-circle", words.unsaved) },
+  chosen(text, sentence) { if (text) replace(text, sentence); draft.goOn(); draft.save() },
+})
 const tell = (what, facts) => ({
   changed: () => saveState("", "pencil", words.unsaved),
   saving: () => saveState("", "loader-2 turning", words.saving),
   saved: () => {
     if (facts.saved_at) saveState.at = facts.saved_at
     saveState.at ? saveState("ok", "cloud-check", fill(words.saved, { time: clock(saveState.at) })) : saveState("", "cloud", "")
+    if (draft && !draft.dirty()) connection.drop()
     if (facts.rev) windows?.share({ rev: facts.rev, saved_at: facts.saved_at, text: textOf(facts) })
   },
-  offline: () => { saveState("local", "cloud-off", words.unsaved); connected(false) },
-  online: () => connected(true),
+  offline: () => { saveState("local", "cloud-off", words.unsaved); connection.down(draft) },
+  online: () => connection.up(draft),
   refused: () => saveState("lost", "alert-circle", fill(words.refused, { why: facts.error.message })),
-  conflict: () => conflict(facts),
+  conflict: () => conflict({ there: facts.draft, base: facts.draft.base ?? draft.base, since: page.text }),
   lost: () => lose(facts.error),
 })[what]()
 const draft = writes ? makeDraft({ call, url: page.urls.api, rev: page.text.rev, text: page.text, read, tell }) : null
@@ -158,7 +142,7 @@ const move = async (button, { always = false } = {}) => {
   is.busy = true
   draw()
   try {
-    if (!await draft.flush()) { if (is.offline) toast(words.wait, "warn"); return }
+    if (!await draft.flush()) { if (connection.offline) toast(words.wait, "warn"); return }
     if (report !== undefined) Object.assign(given, read())
     await post(event, given)
     leave(event)
@@ -235,10 +219,10 @@ const renew = async () => {
   activeSince = false
   try {
     renewed(await call(`${page.urls.api}/renew`, { method: "POST", json: { active } }))
-    if (!draft.isOffline) connected(true)
+    if (!draft.isOffline) connection.up(draft)
   } catch (error) {
     activeSince ||= active
-    if (error instanceof Offline) { connected(false); setTimeout(renew, STRIP_AFTER) }
+    if (error instanceof Offline) { connection.down(draft); setTimeout(renew, AGAIN) }
     else if ([403, 404, 409].includes(error.status)) lose(error)
   }
 }
@@ -264,6 +248,7 @@ addEventListener("beforeunload", warn)
 document.addEventListener("visibilitychange", () => { if (document.hidden && may()) draft.save() })
 addEventListener("pagehide", () => { if (draft && may()) draft.save() })
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload() })
+document.addEventListener("telerad:ending", ({ detail }) => { if (draft && may()) detail.push(draft.flush()) })
 addEventListener("online", () => { if (draft?.isOffline) draft.save(); else renew() })
 
 for (const field of Object.values(fields)) {
@@ -300,7 +285,7 @@ if (writes) {
           version = there.version
           draft.adopt(there.draft)
           write(there.draft)
-        } catch (error) { if (error instanceof Offline) connected(false); else return lose(error) }
+        } catch (error) { if (error instanceof Offline) connection.down(draft); else return lose(error) }
       }
       is.ready = true
       is.passive = false
@@ -308,6 +293,7 @@ if (writes) {
       draw()
       if (page.opens) open()
       if (late) fields.findings.focus()
+      else { window.teleradSession.toCaret(); connection.resume(draft, { write }) }
       return undefined
     },
     async onLeave() { draft.start(); await draft.flush(); draft.stop() },
@@ -315,5 +301,5 @@ if (writes) {
   })
   byId("ws-take").addEventListener("click", () => windows.take())
   setInterval(renew, RENEW)
-}
+} else connection.offer(page.text)
 draw()

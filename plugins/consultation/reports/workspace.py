@@ -88,7 +88,6 @@ def _page(desk: Desk) -> dict[str, Any]:
             "keep": url_for(".keep", id=row.public_id),
             "captures": url_for("requests.index") + f"/{row.public_id}/captures",
             "list": url_for("diagnosis.index"),
-            "login": url_for("account.login", next=url_for("health.healthz")),
         },
     }
 
