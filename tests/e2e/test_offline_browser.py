@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 from tests.conftest import World
 from tests.e2e.test_workspace_browser import (  # noqa: F401
@@ -48,16 +49,25 @@ def storage(page: Page) -> str:
     return text
 
 
+def crash(page: Page) -> None:
+    """End the page's process at once: nothing is sent or saved any more."""
+    with suppress(Error):
+        page.goto("chrome://crash")
+    page.close()
+
+
 def unplugged(page: Page, text: str) -> None:
     """Type without a connection, until the strip says where the text is."""
     page.locator("#findings").press_sequentially(text)
+    expect(page.locator("#ws-offline")).to_be_visible(timeout=15_000)
     expect(page.locator("#ws-offline")).to_contain_text("未连接，内容已存本机，恢复后自动同步")
 
 
-def test_text_typed_without_a_server_is_encrypted_and_comes_back_after_a_reload(
+def test_text_typed_without_a_server_is_encrypted_and_comes_back_after_a_crash(
     world: World, accepted: dict[str, Any], sit: Callable[..., Desk], server: Server  # noqa: F811
 ) -> None:
-    page = writing(sit(world.reader), accepted["id"])
+    desk = sit(world.reader)
+    page = writing(desk, accepted["id"])
     write_whole(page)
     saved(page)
     server.stop()
@@ -73,12 +83,9 @@ def test_text_typed_without_a_server_is_encrypted_and_comes_back_after_a_reload(
         for clear in ("断线后", "双肺", "结节", "findings", "impression", world.reader.account.name):
             assert clear not in row[2] + row[3] + row[0] and clear not in storage(page)
     finally:
+        crash(page)
         server.start()
-    page.evaluate("removeEventListener('beforeunload', () => undefined)")
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.context.route("**/draft", lambda route: route.abort())
-    page.reload()
-    page.context.unroute("**/draft")
+    page = desk.report(accepted["id"])
     expect(page.locator("#findings")).to_have_value(FINDINGS + "断线后输入。")
     expect(page.locator("#impression")).to_have_value(IMPRESSION + "断线后的印象。")
     expect(page.locator("#toasts")).to_contain_text("已恢复，已同步 2 处")
@@ -118,7 +125,7 @@ def test_text_from_before_a_crash_meets_a_newer_version_in_three_columns(
     page.route("**/draft", lambda route: route.abort())
     page.fill("#findings", "双肺纹理清晰。心影不大，主动脉钙化。")
     page.wait_for_timeout(600)
-    page.close(run_before_unload=False)
+    crash(page)
     rev = stored(world.reader, accepted["id"])["draft"]["rev"]
     there = {"rev": rev, "findings": "双肺纹理增多。心影不大。", "impression": "别处写的印象。"}
     assert world.reader.call("PUT", f"/requests/{accepted['id']}/draft", there).status_code == 200
@@ -129,7 +136,6 @@ def test_text_from_before_a_crash_meets_a_newer_version_in_three_columns(
     expect(dialog.locator("#ws-merged-findings")).to_have_value("双肺纹理增多。心影不大，主动脉钙化。")
     expect(dialog.locator("#ws-merged-impression")).to_have_value("别处写的印象。")
     expect(dialog.locator("#ws-clashes")).to_have_text("双方修改没有冲突")
-    page.screenshot(path="/tmp/wt/conflict.png")
     dialog.get_by_text("保存合并结果").click()
     saved(page)
     draft = stored(world.reader, accepted["id"])["draft"]
@@ -166,10 +172,10 @@ def test_where_the_browser_keeps_nothing_a_red_strip_offers_the_text(
     try:
         page.locator("#findings").press_sequentially("只在此页。")
         strip = page.locator("#ws-unsafe")
-        expect(strip).to_contain_text("未保存，请复制内容", timeout=15_000)
+        expect(strip).to_be_visible(timeout=15_000)
+        expect(strip).to_contain_text("未保存，请复制内容")
         expect(page.locator("#ws-offline")).to_be_hidden()
         assert strip.locator("[data-copy]").get_attribute("data-copy") == "影像表现\n只在此页。\n\n印象\n"
-        page.screenshot(path="/tmp/wt/unsafe.png")
     finally:
         server.start()
     expect(page.locator("#ws-unsafe")).to_be_hidden(timeout=30_000)
@@ -184,10 +190,11 @@ def test_text_that_was_left_here_after_the_claim_was_taken_back_can_be_copied_an
     page.route("**/draft", lambda route: route.abort())
     page.fill("#findings", "没有送到的内容。")
     page.wait_for_timeout(600)
-    page.close(run_before_unload=False)
+    crash(page)
     step(world.g_admin, stored(world.g_admin, accepted["id"]), "unlock")
     page = desk.report(accepted["id"])
     strip = page.locator("#ws-kept")
+    expect(strip).to_be_visible()
     expect(strip).to_contain_text("本机保留有未同步的内容")
     assert "没有送到的内容。" in (strip.locator("[data-copy]").get_attribute("data-copy") or "")
     strip.get_by_text("删除本机内容").click()

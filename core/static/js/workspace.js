@@ -88,7 +88,7 @@ const tell = (what, facts) => ({
   saved: () => {
     if (facts.saved_at) saveState.at = facts.saved_at
     saveState.at ? saveState("ok", "cloud-check", fill(words.saved, { time: clock(saveState.at) })) : saveState("", "cloud", "")
-    if (draft && !draft.dirty()) connection.drop()
+    if (facts.rev && !draft.dirty()) connection.drop()
     if (facts.rev) windows?.share({ rev: facts.rev, saved_at: facts.saved_at, text: textOf(facts) })
   },
   offline: () => { saveState("local", "cloud-off", words.unsaved); connection.down(draft) },
