@@ -132,6 +132,10 @@
   const menus = "details.menu[open], [data-folded] .side details[open]"
   const closeMenus = (except) => document.querySelectorAll(menus).forEach((menu) => { if (!menu.contains(except)) menu.open = false })
   document.addEventListener("click", (event) => closeMenus(event.target))
+  document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && document.activeElement.closest?.(menus)
+    if (menu) { menu.open = false; menu.querySelector("summary").focus() }
+  }, true)
   document.addEventListener("toggle", (event) => {
     const pop = event.target.matches?.(".t .menu") && event.target.open && event.target.querySelector(".pop")
     if (!pop) return

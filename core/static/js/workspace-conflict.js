@@ -9,7 +9,7 @@ const PARTS = ["findings", "impression"]
 export const makeConflict = ({ words, fill, clock, plain, read, opened, chosen }) => ({ there, base, since }) => {
   const dialog = byId("ws-conflict"), mine = read(), at = there.saved_at ?? since.saved_at
   const merged = Object.fromEntries(PARTS.map((part) => [part, merge(base[part], mine[part], there[part])]))
-  byId("ws-conflict-title").textContent = fill(words.stale, { name: there.saved_by || words.somebody, time: at ? clock(at) : "-" })
+  byId("ws-conflict-title").textContent = fill(words.stale, { name: there.saved_by || since.saved_by || words.somebody, time: at ? clock(at) : "-" })
   dialog.querySelector("[data-part=theirs]").textContent = plain(there)
   dialog.querySelector("[data-part=mine]").textContent = plain(mine)
   PARTS.forEach((part) => { byId(`ws-merged-${part}`).value = merged[part].text })
