@@ -24,6 +24,8 @@ def texts() -> dict[str, str]:
         "noAnswer": _("报告页面没有应答，图像未保存"),
         "noImage": _("当前窗口没有影像"),
         "noCapture": _("当前窗口的影像无法截取"),
+        "sessionEnds": _("长时间无操作，即将自动退出登录"),
+        "stay": _("继续使用"),
         "accessEnded": _("影像访问已失效，请关闭后重新打开"),
     }
 

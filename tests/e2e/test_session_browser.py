@@ -223,3 +223,25 @@ def test_an_old_browser_gets_one_plain_page_that_says_so(chromium: Browser, serv
     expect(new.locator("#old-browser")).to_be_hidden()
     expect(new.locator("#password")).to_be_visible()
     new.close()
+
+
+@pytest.mark.slow
+def test_a_viewer_in_a_window_of_its_own_warns_and_can_stay(
+    world: World, chromium: Browser, server: Server  # noqa: F811
+) -> None:
+    desk = Desk(chromium, server, world.technician, images=True)
+    desk.context.clock.install()
+    page = studies(desk)
+    viewer = desk.context.new_page()
+    with viewer.expect_response("**/ext/telerad.mjs", timeout=60_000):
+        viewer.goto(f"{server.url}/viewer/viewer?tenant={world.hospital.code}&StudyInstanceUIDs=1.2.3")
+    viewer.wait_for_timeout(1500)
+    pass_time(page, minutes=28, seconds=5)
+    expect(page.locator("#session-ends")).to_be_visible()
+    dialog = viewer.locator("#telerad-session")
+    expect(dialog).to_contain_text("即将自动退出登录")
+    expect(dialog.get_by_role("timer")).to_contain_text(":")
+    dialog.get_by_text("继续使用").click()
+    expect(page.locator("#session-ends")).to_be_hidden()
+    expect(dialog).to_have_count(0)
+    desk.context.close()

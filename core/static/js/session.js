@@ -170,7 +170,7 @@
   })
 
   channel.addEventListener("message", ({ data }) => {
-    if (data.what === "active") { note(data.at); if (data.viewer) { here(); say("heard") } if (ends.open) ends.close() }
+    if (data.what === "active") { note(data.at); if (ends.open) ends.close() }
     if (data.what === "stay") stay()
     if (data.what === "ending") { say("busy"); save().then(() => say("saved")) }
     if (data.what === "busy") busy += 1

@@ -202,6 +202,38 @@ for (const kind of ['pointerdown', 'pointermove', 'wheel', 'keydown']) {
   }, { capture: true, passive: true });
 }
 
+// ---- the end of the login, as the pages of ours tell it: a viewer in a window of its own shows it, too
+
+const session = window.parent === window ? new BroadcastChannel('telerad-session') : null;
+
+function sessionDialog() {
+  const found = document.getElementById('telerad-session');
+  if (found) return found;
+  const dialog = Object.assign(document.createElement('dialog'), { id: 'telerad-session' });
+  dialog.style.cssText = 'padding:16px 20px;border:0;border-radius:8px;background:#181e24;color:#d5dde5;font-size:15px;text-align:center';
+  const title = Object.assign(document.createElement('p'), { id: 'telerad-session-title', textContent: texts.sessionEnds });
+  const clock = document.createElement('p');
+  clock.style.cssText = 'margin:12px 0;font-size:22px;font-weight:600';
+  clock.setAttribute('role', 'timer');
+  const stay = Object.assign(document.createElement('button'), { type: 'button', textContent: texts.stay, autofocus: true });
+  stay.style.cssText = 'padding:6px 16px;border:0;border-radius:4px;background:#0b5cad;color:#fff;font-size:14px';
+  stay.addEventListener('click', () => { session.postMessage({ what: 'stay' }); dialog.remove(); });
+  dialog.addEventListener('cancel', () => stay.click());
+  dialog.setAttribute('aria-labelledby', title.id);
+  dialog.append(title, clock, stay);
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+session?.addEventListener('message', ({ data }) => {
+  if (data?.what === 'warn') {
+    const left = Math.max(0, Math.floor((data.until - Date.now()) / 1000));
+    sessionDialog().querySelector('[role=timer]').textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`;
+  }
+  if (data?.what === 'calm' || data?.what === 'out' || data?.what === 'gone') document.getElementById('telerad-session')?.remove();
+});
+
 export default {
   id: 'telerad',
   preRegistration({ servicesManager }) {
