@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import threading
@@ -467,3 +468,18 @@ def test_a_key_image_of_the_viewer_lands_in_the_draft_and_a_foreign_study_stops_
     expect(page.locator("#ws")).to_have_class("ws mismatch")
     expect(viewer.locator("#telerad-alarm")).to_contain_text("影像与当前报告不是同一检查")
     expect(page.locator("#ws")).to_have_class("ws")
+
+
+def test_who_accepts_second_sees_who_was_first_and_the_row_as_it_is_now(
+    world: World, make_study: Callable[..., Study], sit: Callable[..., Desk]
+) -> None:
+    request, desk = ask(world, make_study(world)), sit(world.reader2)
+    page = desk.context.new_page()
+    page.goto(f"{desk.server.url}/t/{world.group.code}/diagnosis")
+    row = page.locator(f"#row-{request['id']}, tr", has_text="测试甲").first
+    expect(row).to_contain_text("待接单")
+    step(world.reader, request, "accept")
+    row.get_by_role("button", name="接单").click()
+    expect(page.locator("#toasts")).to_contain_text(re.compile(r"reader 已于 \d\d:\d\d:\d\d 接单"))
+    expect(row).to_contain_text("已接收")
+    expect(row.get_by_role("button", name="接单")).to_have_count(0)

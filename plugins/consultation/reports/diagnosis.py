@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -53,8 +56,7 @@ def accept(id: str) -> ResponseReturnValue:
         advance(ctx, row, Event.ACCEPT, version=version)
     except (Taken, StaleVersion) as error:
         ctx.rollback()  # type: ignore[attr-defined]
-        holder = error.facts.get("holder")
-        flash(_("%(who)s 已接单", who=holder) if holder else str(error.sentence), "error")
+        flash(_taken(error), "error")
         return redirect(url_for(".index", at=id), 303)
     return redirect(url_for("workspace.show", id=id), 303)
 
@@ -108,3 +110,12 @@ def open_images(id: str) -> ResponseReturnValue:
     opening = ctx.studies.open_images([row.study_id])
     ctx.audit("study.viewed", ref=f"consultation:request:{row.public_id}")
     return redirect(viewer.url(opening.access, study_uids=opening.study_uids), 303)
+
+
+def _taken(error: Taken | StaleVersion) -> str:
+    """Who was first and when, on the tenant's clock to the second."""
+    holder, since = error.facts.get("holder"), error.facts.get("since")
+    if not holder or not since:
+        return str(error.sentence)
+    at = datetime.fromisoformat(str(since)).astimezone(ZoneInfo(ctx.tenant.zone))
+    return _("%(who)s 已于 %(time)s 接单", who=holder, time=at.strftime("%H:%M:%S"))

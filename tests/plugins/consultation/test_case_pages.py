@@ -46,7 +46,7 @@ def test_accepting_leads_to_the_editor_and_whoever_comes_second_is_told_who_was_
     answer = first.post(f"/diagnosis/{request['id']}/accept", {"version": seen})
     assert answer.status_code == 303 and answer.headers["Location"].endswith(f"/diagnosis/{request['id']}/report")
     page = second.follow(second.post(f"/diagnosis/{request['id']}/accept?version={seen}"))
-    assert "reader 已接单" in text_of(page)
+    assert re.search(r"reader 已于 \d\d:\d\d:\d\d 接单", text_of(page))
     assert "已接收" in row_of(page, request["id"]) or "诊断中" in row_of(page, request["id"])
     state = world.reader.call("GET", f"/requests/{request['id']}").get_json()
     assert state["claim"]["user"] == "reader"
