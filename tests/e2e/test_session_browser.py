@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Request, expect
 from core import clock
 from core.accounts import sessions
 from tests.conftest import PASSWORD, Member, World
+from tests.e2e import looks
 from tests.e2e.test_workspace_browser import (  # noqa: F401
     CHROMIUM,
     Desk,
@@ -223,6 +224,34 @@ def test_an_old_browser_gets_one_plain_page_that_says_so(chromium: Browser, serv
     expect(new.locator("#old-browser")).to_be_hidden()
     expect(new.locator("#password")).to_be_visible()
     new.close()
+
+
+def test_the_login_fits_a_phone_and_has_no_finding(chromium: Browser, server: Server) -> None:  # noqa: F811
+    context = chromium.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(f"{server.url}/login")
+    assert looks.cut_off(page) == []
+    assert looks.out_of_reach(page) == []
+    assert looks.findings(page) == []
+    assert page.locator("#password").evaluate("(field) => field.getBoundingClientRect().height") >= 44
+    context.close()
+
+
+def test_the_dialogs_of_the_session_have_no_finding(
+    world: World, timed: Callable[[Member], Desk]
+) -> None:
+    page = studies(timed(world.technician))
+    pass_time(page, minutes=28, seconds=5)
+    expect(page.locator("#session-ends")).to_be_visible()
+    assert looks.findings(page) == []
+    assert looks.cut_off(page, scrollers=".scroll-table") == []
+    page.keyboard.press("Escape")
+    expect(page.locator("#session-ends")).to_be_hidden()
+    with world.app.app_context():
+        sessions.end_all(world.technician.account.id)
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('telerad:tick'))")
+    expect(page.frame_locator("#session-login iframe").locator("#password")).to_be_visible()
+    assert looks.findings(page) == []
 
 
 @pytest.mark.slow

@@ -146,10 +146,14 @@
   document.addEventListener("scroll", (event) => { if (event.target.matches?.(".scroll-table")) closeMenus(null) }, true)
   const html = document.documentElement, narrow = matchMedia("(min-width: 641px) and (max-width: 1439px)")
   let byHand = html.dataset.folded !== undefined
-  const fold = (on) => { if (on) html.dataset.folded = "yes"; else delete html.dataset.folded }
+  const fold = (on) => {
+    if (on) html.dataset.folded = "yes"; else delete html.dataset.folded
+    document.querySelector("[data-fold]")?.setAttribute("aria-pressed", String(on))
+  }
   const fit = () => { if (!byHand) fold(narrow.matches) }
   narrow.addEventListener("change", fit)
   fit()
+  fold(html.dataset.folded !== undefined)
   if (document.documentElement.dataset.folded) document.querySelectorAll(".side details").forEach((group) => { group.open = false })
 
   // --- small buttons
