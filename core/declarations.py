@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.host.registry import Declarations
 from core.tenancy import permissions
+from plugin_sdk.events import StudyChanged, StudyComplete
 from plugin_sdk.i18n import lazy as _l
 
 RESOURCES = {
@@ -84,6 +85,12 @@ def core() -> Declarations:
     declared.job("work.push", "core.work.push:push")
     declared.job("host.drain", "core.host.switches:finish_draining", cron="*/10 * * * *")
     declared.notice_kind("plugin.degraded", _l("功能插件异常"), "home.index")
+    declared.job("store.sweep", "core.store.sweep:sweep", cron="37 18 * * *")
+    declared.job("store.manifest", "core.store.manifests:write_job")
+    declared.job("store.verify", "core.reconcile.run:deeply", cron="20 17 1 * *")
+    declared.job("work.reconcile", "core.reconcile.run:nightly", cron="20 19 * * *")
+    declared.listen(StudyComplete, "core.store.manifests:on_study")
+    declared.listen(StudyChanged, "core.store.manifests:on_study")
     declared.job("backup.drill", "core.backup.drill:weekly", cron="10 18 * * 6")
     declared.job("lists.export", "core.lists.sheet:export")
     declared.job("lists.sweep", "core.lists.sheet:sweep", cron="27 * * * *")

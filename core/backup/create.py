@@ -28,6 +28,7 @@ from core.backup.record import DATABASE, FILES, LISTING, RECORD, Kept, Record
 from core.backup.vault import BackupRefused, Vault
 from core.store.blobs import storage_key
 from core.store.disk import CHUNK
+from core.store.sweep import BACKUP as RUNNING
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
 from core.work.clockwork import hold
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from core.host.house import Application
 
 log = logging.getLogger(__name__)
-RUNNING = "backup.running"
 VERIFIED = "backup.verified"
 LIFE = timedelta(minutes=10)
 UNFINISHED = "unfinished.json"

@@ -89,6 +89,6 @@ def prepare(config: configuration.Config, *, to: str = "head", i_have_one: bool 
 
 def commands() -> click.Group:
     """The group with the commands of every room."""
-    from core.cli import audit, backup, data, database, people, plugins, serve, work  # noqa: F401  each adds its commands to the group
+    from core.cli import audit, backup, data, database, people, plugins, reconcile, serve, work  # noqa: F401  each adds its commands to the group
 
     return cli

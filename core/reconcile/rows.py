@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -61,12 +62,13 @@ def _fault(house: Application, key: str, sha256: str, size: int, *, deep: bool) 
         return "missing"
     if house.disk.size(key) != size:
         return "size"
-    if deep:
-        digest = hashlib.sha256()
-        for piece in house.disk.chunks(key):
-            digest.update(piece)
-        return "" if digest.hexdigest() == sha256 else "digest"
-    return ""
+    return "digest" if deep and not same(house.disk.path(key), sha256) else ""
+
+
+def same(path: Path, sha256: str) -> bool:
+    """Whether a file's bytes have this digest."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 
 def _mend(house: Application, key: str, sha256: str, what: str, fetch: Fetch | None) -> bool:

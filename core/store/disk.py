@@ -71,6 +71,12 @@ class Disk:
     def exists(self, path: str) -> bool:
         return (self.root / path).exists()
 
+    def remove(self, path: str) -> None:
+        """Take a file away durably; one that is gone is as good."""
+        (self.root / path).unlink(missing_ok=True)
+        if (self.root / path).parent.is_dir():
+            _sync_folder((self.root / path).parent)
+
     def size(self, path: str) -> int:
         return (self.root / path).stat().st_size
 

@@ -17,11 +17,13 @@ TABLES: Mapping[str, str] = {
     "core/web/health.py": "asks whether the database answers",
     "core/run/doctor.py": "reads the database's own settings",
     "core/run/migrate.py": "runs before there is a tenant",
+    "core/store/sweep.py": "asks every table, a plugin's too, whether it points to a blob",
     "core/backup/snapshot.py": "photographs the whole database",
 }
 """Modules that may speak to tables past the session's criterion, and why."""
 CLOCK: Mapping[str, str] = {
     "core/clock.py": "the one place", "core/intake/sweep.py": "compares with the file system's own clock",
+    "core/reconcile/orphans.py": "compares with the file system's own clock",
 }
 MARKUP: Mapping[str, str] = {
     "core/web/slots.py": "a plugin's template, rendered with autoescape",

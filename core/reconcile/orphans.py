@@ -1,0 +1,84 @@
+"""Bytes without a row: adopted when they are an image, else given to the held tray. Nothing is deleted here."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from core import clock
+from core.intake import outcomes
+from core.intake.child import Parser
+from core.intake.ingest import ingest_file
+from core.intake.models import HeldItem
+from core.intake.outcomes import Outcome
+from core.reconcile.differences import Difference
+from core.reconcile.rows import same
+from core.store.models import Blob
+from core.tenancy.models import Tenant
+from core.tenancy.sessions import all_tenants, insert_missing
+
+if TYPE_CHECKING:
+    from core.host.house import Application
+
+YOUNG = timedelta(hours=1)
+"""Bytes whose row is still to come are younger than this."""
+NAME = re.compile(r"(?P<sha256>[0-9a-f]{64})\.(?P<gen>\d+)")
+
+
+def compare(house: Application, tenant: Tenant, *, repair: bool) -> Iterator[Difference]:
+    with Parser() as parser:
+        for path, sha256, gen in _files(house.config.blobs / "t" / tenant.code / "o"):
+            if _has_row(tenant.id, sha256, gen):
+                continue
+            what = _adopt(house, tenant, path, sha256, gen, parser) if repair else ""
+            yield Difference(
+                kind="bytes.no_row", tenant=tenant.code, ref=str(path.relative_to(house.config.blobs)), said=what,
+                mended=bool(what),
+            )
+
+
+def _files(root: Path) -> Iterator[tuple[Path, str, int]]:
+    """Objects old enough, with digest and generation. Whole folders are never held in memory at once."""
+    old = time.time() - YOUNG.total_seconds()
+    for path in root.glob("*/*/*"):
+        name = NAME.fullmatch(path.name)
+        if name is not None and path.stat().st_mtime < old:
+            yield path, name["sha256"], int(name["gen"])
+
+
+def _has_row(tenant_id: int, sha256: str, gen: int) -> bool:
+    with all_tenants() as db:
+        return db.scalar(
+            sa.select(Blob.id).where(Blob.tenant_id == tenant_id, Blob.sha256 == sha256, Blob.gen == gen)
+        ) is not None
+
+
+def _adopt(house: Application, tenant: Tenant, path: Path, sha256: str, gen: int, parser: Parser) -> str:
+    """:return: what became of it; '' when its bytes are not those its name says, or there is no room: left where it lies"""
+    if not same(path, sha256):
+        return ""
+    outcome = Outcome(outcomes.REFUSED, "wrong_kind")
+    if tenant.kind == "hospital" and gen == 0:
+        with house.system_ctx(tenant.id, write=False) as ctx:
+            outcome = ingest_file(ctx, path, name=path.name, source_id=None, parser=parser)
+        if outcome.reason == "storage_full" or _has_row(tenant.id, sha256, gen):
+            return "" if outcome.reason == "storage_full" else outcome.outcome
+    _give_row(house, tenant, path, sha256, gen, hold=outcome.outcome == outcomes.REFUSED)
+    return outcomes.DUPLICATE if outcome.outcome == outcomes.DUPLICATE else outcomes.HELD
+
+
+def _give_row(house: Application, tenant: Tenant, path: Path, sha256: str, gen: int, *, hold: bool) -> None:
+    """Bytes that are no image, or one that is there in another wrapping: known from now on, swept when nobody wants them."""
+    with house.system_ctx(tenant.id) as ctx:
+        at = clock.now()
+        insert_missing(ctx.db, Blob, sha256=sha256, gen=gen, size=path.stat().st_size, created_at=at, orphan_since=at)
+        blob = ctx.db.scalars(sa.select(Blob).where(Blob.sha256 == sha256, Blob.gen == gen)).one()
+        if hold and tenant.kind == "hospital":
+            insert_missing(ctx.db, HeldItem, name=path.name, reason="unreadable", detail="reconcile", blob_id=blob.id,
+                           received_at=at)
