@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Request, expect
 
 from core import clock
 from core.accounts import sessions
-from tests.conftest import PASSWORD, Member, World
+from tests.conftest import PASSWORD, Member, World, admit
 from tests.e2e import looks
 from tests.e2e.test_workspace_browser import (  # noqa: F401
     CHROMIUM,
@@ -172,6 +172,7 @@ def test_a_page_does_not_go_on_under_the_login_of_another_person(
     world: World, sit: Callable[..., Desk]  # noqa: F811
 ) -> None:
     page = studies(sit(world.technician))
+    admit(world.app, world.reader.account.id, "127.0.0.1")
     with world.app.app_context():
         sessions.end_all(world.technician.account.id)
     page.evaluate("document.body.dispatchEvent(new CustomEvent('telerad:tick'))")
