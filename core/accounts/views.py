@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, flash, g, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user
+from flask_wtf.csrf import generate_csrf
 
 from core import clock
 from core.accounts import captcha, cookies, devices, queries, remember, sessions
@@ -97,6 +98,7 @@ def begin(account_id: int, target: str, *, remembered: Remembered | None, by_pas
     if language:
         row["language"] = language
     login_user(logins.by_id(account_id))
+    generate_csrf()  # now, or the first pages asked for at once would each make a token and only one would stay
     if target == url_for("account.workbench"):
         target = queries.landing(account_id) or target
     response = cast(Response, redirect(target, 303))
