@@ -174,9 +174,14 @@ def wants_json() -> bool:
     return request.path.startswith("/api/") or "/dicom-web" in request.path or request.path in ("/me/alive", "/me/session")
 
 
+def _by_script() -> bool:
+    return request.headers.get("Sec-Fetch-Dest", "document") not in ("document", "iframe")
+
+
 def to_login() -> Response:
     """Anonymous: pages lead to the login and back again, programs get 401."""
-    if wants_json():
+    # A script would follow to the login page, whose new session would take the place of the one being logged in over it.
+    if wants_json() or (_by_script() and "HX-Request" not in request.headers):
         raise Unauthenticated
     back = request.full_path.rstrip("?") if request.method == "GET" else "/"
     url = url_for("account.login", next=back)
