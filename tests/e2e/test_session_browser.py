@@ -50,7 +50,7 @@ def timed(sit: Callable[..., Desk]) -> Callable[[Member], Desk]:  # noqa: F811
 
 def studies(desk: Desk) -> Page:
     page = desk.context.new_page()
-    page.goto(f"{desk.server.url}/t/{desk.member.tenant.code}/studies")
+    page.goto(f"{desk.server.url}/t/{desk.member.tenant.code}/studies", wait_until="networkidle")  # it asked how long it has
     return page
 
 
