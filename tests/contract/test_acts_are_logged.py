@@ -20,7 +20,12 @@ from tests.contract.test_matrix import allowed
 BOOKS = frozenset({"audit", "audit_head", "notice", "outbox", "delivery", "job", "core_timer", "idempotency", "daily"})
 """Tables that keep the books of an act; a change of theirs alone is no act."""
 UNLOGGED: Mapping[str, str] = {
-    "studies.columns": "which columns a person looks at",
+    "lists.columns": "which columns a person looks at",
+    "lists.save_view": "a person's own view",
+    "lists.change_view": "a person's own view",
+    "lists.delete_view": "a person's own view",
+    "exports.start": "logged when the file is made",
+    "exports.cancel": "nothing was handed out",
     "account.set_landing": "a person's own choice",
     "work.read": "a notice that was read",
     "consultation_api.renew": "the same claim, a little longer",
