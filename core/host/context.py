@@ -208,11 +208,12 @@ class TenantCtx:
         )
 
     def at_time(self, due: datetime, job: str, *, key: str, **args: Any) -> None:
-        """Run a registered job at a time (UTC). A waiting timer of the same key is moved."""
+        """Run a registered job at a time (UTC). This tenant's waiting timer of the same plugin and key is moved."""
         spec = self.app.plugins.house.jobs[job]
         waiting = self.db.scalars(
             sa.select(CoreTimer).where(
-                CoreTimer.plugin == spec.plugin, CoreTimer.key == key, CoreTimer.state == "waiting"
+                CoreTimer.tenant_id == self.tenant.id, CoreTimer.plugin == spec.plugin, CoreTimer.key == key,
+                CoreTimer.state == "waiting",
             )
         ).one_or_none()
         if waiting is None:

@@ -55,7 +55,7 @@ class Delivery(Base):
 
 
 class CoreTimer(Base):
-    """A job that is to run at a time. ``key`` is unique per owner while it waits."""
+    """A job that is to run at a time. ``key`` is unique per tenant and plugin while it waits."""
 
     __tablename__ = "core_timer"
     id: Mapped[Pk]
@@ -69,6 +69,7 @@ class CoreTimer(Base):
     __table_args__ = (
         sa.Index(
             "uq_core_timer_waiting",
+            "tenant_id",
             "plugin",
             "key",
             unique=True,

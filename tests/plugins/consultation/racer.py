@@ -21,7 +21,7 @@ def main() -> None:
         start = float(sys.stdin.readline())
         for number, call in enumerate(given["calls"]):
             time.sleep(max(0.0, start + number * 0.15 - time.time()))
-            answer = client.open(call["path"], method=call["method"], json=call["body"], headers=headers)
+            answer = client.open(call["path"], method=call["method"], json=call["body"], headers={**headers, **call.get("headers", {})})
             print(json.dumps({"status": answer.status_code, "body": answer.get_json()}), flush=True)
 
 
