@@ -37,9 +37,12 @@ class StudyService:
         return facts_of(self._row(study_id))
 
     def lock_row(self, study_id: int) -> StudyFacts:
-        """Read a study for change: on PostgreSQL its row stays locked until the commit."""
+        """Read a study for change: on PostgreSQL its row stays locked until the commit.
+
+        What this session read before it waited for the lock is read again.
+        """
         row = self.ctx.db.scalars(
-            sa.select(Study).where(Study.id == study_id).with_for_update(of=Study)
+            sa.select(Study).where(Study.id == study_id).with_for_update(of=Study).execution_options(populate_existing=True)
         ).one_or_none()
         if row is None or row.trashed_at is not None:
             raise NotFound

@@ -73,6 +73,11 @@ def make_database(base: str, name: str, folder: Path, *, template: str = "") -> 
     server = sa.create_engine(base, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.execute(sa.text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        if template:  # a template may have no other session: those of the house that filled it are still in its pool
+            connection.execute(
+                sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"),
+                {"name": sa.make_url(template).database},
+            )
         made = f" TEMPLATE {sa.make_url(template).database}" if template else ""
         connection.execute(sa.text(f"CREATE DATABASE {name}{made}"))
     server.dispose()

@@ -77,6 +77,16 @@ def test_locking_and_deleting_one_study_at_once_leaves_one_of_both(world: World,
     assert broken(world) == [None, None]
 
 
+def test_a_session_that_goes_on_after_its_commit_writes_behind_what_others_wrote(world: World) -> None:
+    with world.app.app_context(), world.app.house.system_ctx(world.hospital.id) as ctx:
+        ctx.audit("study.locked", ref="a")
+        ctx.commit()
+        with world.app.house.system_ctx(world.hospital.id) as other:
+            other.audit("study.locked", ref="b")
+        ctx.audit("study.locked", ref="c")
+    assert broken(world) == [None, None]
+
+
 def test_paging_while_others_write_shows_each_older_row_once(world: World, make_study: Callable[..., Study]) -> None:
     old = [make_study(world).public_id for _ in range(12)]
     for id in old:
