@@ -221,6 +221,8 @@ def raw_ids(world: Any, named: Mapping[str, str]) -> dict[str, Any]:
         "request": request, "request_id": request, "study": study.public_id, "study_id": study.id, "study_ids": (study.id,),
         "upload": named["upload"], "export": named["export.hospital"], "upload_id": upload, "source_id": study.source_id, "user_id": world.reader.account.id,
         "series_ids": (study.id,), "link_id": world.link.id,
+        "users": [world.reader.account.id], "ref": f"consultation:request:{named['request']}", "kind": "request.submitted",
+        "channel": "none",
     }
 
 

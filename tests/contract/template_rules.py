@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 TAG = re.compile(r"<[a-zA-Z][\w-]*((?:\s|[^<>\"']|\"[^\"]*\"|'[^']*')*)>")
 ATTRIBUTE = re.compile(r"([@:\w.-]+)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'>]*)")
 ADDRESS = re.compile(r"^(href|src|action|formaction|hx-(get|post|put|patch|delete)|data-\w*url)$")
 OWN_ADDRESS = re.compile(
     r"^(url_for|here|safe_url)\(|^request\.(path|url)$|^(\w+\.)?urls\.\w+$|^(\w+\.)*\w*url$|^\([^()]*\([^()]*\)[^()]*\)\.url$"
-    r"|^[\w.]+\|data_url$"
+    r"|^[\w.]+\|data_url$|^action$|^kept$"
 )
 FORM = re.compile(r"<form\b[^>]*\bmethod=[\"']?post.*?</form>", re.DOTALL | re.IGNORECASE)
 
 
-def source(text: str) -> str:
-    """A template without its comments."""
-    return re.sub(r"{#.*?#}", "", text, flags=re.DOTALL)
+def source(text: str, folder: Path | None = None) -> str:
+    """A template without its comments; with a ``folder``, what it includes by name stands in it."""
+    text = re.sub(r"{#.*?#}", "", text, flags=re.DOTALL)
+    if folder is None:
+        return text
+    return re.sub(r'{% include "([\w./]+)"[^%]*%}', lambda m: source((folder / m[1]).read_text("utf-8"), folder), text)
 
 
 def attributes(text: str) -> list[tuple[str, str]]:
@@ -59,6 +63,8 @@ def problems(text: str) -> list[str]:
 
 
 def is_own_address(value: str) -> bool:
+    if re.fullmatch(r"(/[a-z0-9-]+)+", value):
+        return True  # a path of ours, written out
     if value.startswith("#"):
         return "{{" not in value
     if not (value.startswith("{{") and value.endswith("}}") and value.count("{{") == 1):

@@ -17,10 +17,15 @@ BULK = frozenset({"bulk_insert_mappings", "bulk_update_mappings", "bulk_save_obj
 ALL_TENANTS: Mapping[str, str] = {
     "core/access/": "grants and openings cross tenants: asked by grantee, answered with ids",
     "core/accounts/": "before anybody is a member of anything; a person's own memberships",
+    "core/backup/": "the whole house is kept and brought back",
     "core/cli/": "the operator's commands",
     "core/demo/": "makes the demo's tenants",
     "core/dicomweb/queries.py": "narrowed by the scope that the root gave",
     "core/host/": "memberships before there is a ctx; which plugins are on where; jobs of the platform",
+    "core/invariants.py": "checks every tenant's rows; answers with ids",
+    "core/lists/sheet.py": "the platform's sweeper of exported files",
+    "core/reconcile/": "compares every tenant's rows with the store",
+    "core/run/": "looks at the whole house before and while it runs",
     "core/intake/command.py": "the operator's command",
     "core/intake/sweep.py": "the platform's sweeper",
     "core/studies/captures.py": "a study that a grant let through",
@@ -34,16 +39,16 @@ ALL_TENANTS: Mapping[str, str] = {
 }
 """Modules, or rooms (with a slash), that open a session over every tenant, and why."""
 SESSIONS: Mapping[str, str] = {
+    "core/backup/": "copies the database itself",
     "core/clock.py": "asks the database for its time",
     "core/tenancy/sessions.py": "where sessions are made",
     "core/host/context.py": "the counterpart's session on the same connection",
-    "core/run/doctor.py": "looks at the database itself",
-    "core/run/migrate.py": "runs before there is a tenant",
-    "core/run/processes.py": "gives connections back after a fork",
+    "core/run/": "runs before there is a tenant; gives connections back after a fork",
     "core/cli/__init__.py": "gives connections back before serving",
 }
 """Modules that touch engines, connections or sessions by hand."""
 CACHES: Mapping[str, str] = {
+    "core/backup/tools.py": "what the database's own programs are called and can do",
     "core/accounts/passwords.py": "a digest nobody has, for unknown phones",
     "core/audit/lists.py": "which views know a resource, from the routes of the application",
     "core/dicomweb/pixels.py": "by the file's key, which begins with its tenant",
@@ -56,8 +61,12 @@ CACHES: Mapping[str, str] = {
     "plugins/viewer/views.py": "files of the public viewer",
 }
 """Modules that remember answers for the life of the process, and why no tenant's can come out for another."""
-SCANS: Mapping[str, str] = {"plugins/consultation/jobs.py": "the platform's jobs, which then work tenant by tenant"}
+SCANS: Mapping[str, str] = {
+    "plugins/consultation/jobs.py": "the platform's jobs, which then work tenant by tenant",
+    "plugins/consultation/invariants.py": "checks every request, each in its group's ctx",
+}
 COMMANDS: Mapping[str, str] = {
+    "core/backup/": "pg_dump and its like, and the product itself for a rehearsal",
     "core/dicomweb/decoding.py": "the decoder's child", "core/intake/child.py": "the parser's child",
     "core/run/supervisor.py": "the parts of the product",
 }
