@@ -280,7 +280,8 @@ def walk_events(staged: Stage) -> tuple[int, list[str]]:
                     watch = Watch(staged)
                     with staged.app.app_context():
                         assert deliver_due(house) == 1
-                    failures += [f"{dotted} as {side}: {line}" for line in watch.moved(but=frozenset({"delivery"}))]
+                        runner.drain(house)  # it may have queued a job of ours, which does nothing either
+                    failures += [f"{dotted} as {side}: {line}" for line in watch.moved(but=frozenset({"delivery", "job"}))]
     return cells, failures
 
 

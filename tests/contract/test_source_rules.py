@@ -28,6 +28,7 @@ ALL_TENANTS: Mapping[str, str] = {
     "core/run/": "looks at the whole house before and while it runs",
     "core/intake/command.py": "the operator's command",
     "core/intake/sweep.py": "the platform's sweeper",
+    "core/store/sweep.py": "the platform's sweeper",
     "core/studies/captures.py": "a study that a grant let through",
     "core/studies/reveal.py": "a study that a grant let through",
     "core/audit/anchors.py": "heads of every chain, and what partners keep of each other",

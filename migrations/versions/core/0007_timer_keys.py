@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 
 
-revision = "core_0005"
-down_revision = "core_0004"
+revision = "core_0007"
+down_revision = "core_0006_audit"
 branch_labels = None
 depends_on = None
 
