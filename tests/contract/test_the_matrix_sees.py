@@ -13,7 +13,7 @@ import pytest
 from flask import Blueprint
 
 from core.app import TeleradFlask, create_app
-from core.web.gate import NoMark
+from core.host.loader import PluginFailed
 from plugin_sdk.api import Plugin
 from plugin_sdk.db import db
 from plugin_sdk.web import ctx, requires
@@ -147,5 +147,5 @@ def test_a_view_without_a_mark_stops_the_start(built: Stage) -> None:
         def index() -> Any:
             return "secret"
 
-    with pytest.raises(NoMark, match=r"planted\.index"):
+    with pytest.raises(PluginFailed, match=r"planted\.index has no access mark"):
         house(built.app, unmarked)
