@@ -22,7 +22,7 @@ from core.host.lending import Lending
 from core.host.settings import Allowed
 from core.intake.settings import Intake
 from core.tenancy import sessions, settings
-from core.web import converters, errors, gate, headers, i18n, idempotency, layout, logs, routes, step_up
+from core.web import converters, errors, gate, headers, i18n, idempotency, layout, logs, metrics, routes, step_up
 from core.work.settings import Work
 from plugin_sdk import runtime
 from plugin_sdk.api import Plugin
@@ -37,6 +37,7 @@ class TeleradFlask(Flask):
     """Flask whose request is one unit of work: what the view wrote commits when it answers below 400."""
 
     session_interface = RowSessions()
+    request_class = idempotency.DigestingRequest
     house: Application
 
     def dispatch_request(self) -> Response:
@@ -77,6 +78,7 @@ def create_app(config: Config | None = None, *, extra: tuple[type[Plugin], ...] 
     """Make the web application. Starts nothing: no thread, no process, no connection."""
     config = config or configuration.load()
     logs.configure(config.log)
+    metrics.prepare(config)
     if config.fault:
         named_faults.arm(named_faults.read(config.fault))
     house = start(config, extra=extra)
@@ -104,6 +106,8 @@ def create_app(config: Config | None = None, *, extra: tuple[type[Plugin], ...] 
     sessions.listen()
     converters.install(app, sorted(house.plugins.house.resources))
     i18n.install(app)
+    logs.install(app)
+    metrics.install(app, house)
     errors.install(app)
     step_up.install(app)
     headers.install(app)

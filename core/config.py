@@ -12,6 +12,7 @@ from core import faults
 from plugin_sdk.errors import DomainError
 
 PUBLISHED_KEYS = frozenset({"changeme", "change-me", "secret", "dev", "password", "telerad", "your-secret-key"})
+LEAST_KEY, LEAST_SIGNS = 32, 10
 SECRET_NAMES = frozenset({"secret_key", "database_url", "redis_url", "metrics"})
 
 
@@ -116,9 +117,12 @@ def load(env: Mapping[str, str] | None = None, **given: object) -> Config:
         values["fetch_allow"] = frozenset(h.strip() for h in text.split(",") if h.strip())
     values["strict_plugins"] = take("strict_plugins", "TELERAD_STRICT_PLUGINS") in ("1", "True")
     key = take("secret_key", "TELERAD_SECRET_KEY")
+    origin["secret_keys"] = origin.pop("secret_key", "data folder")
     keys = tuple(k.strip() for k in key.split(",") if k.strip()) if key else (_own_key(data),)
     if any(k.lower() in PUBLISHED_KEYS for k in keys):
         raise BadConfig("TELERAD_SECRET_KEY is a published value; remove it and one is made in the data folder")
+    if any(len(k) < LEAST_KEY or len(set(k)) < LEAST_SIGNS for k in keys):
+        raise BadConfig(f"TELERAD_SECRET_KEY is weak: at least {LEAST_KEY} characters, {LEAST_SIGNS} of them different")
     values["secret_keys"] = keys
     if fault := take("fault", "TELERAD_FAULT"):
         values["fault"] = _only_in_tests(fault, values)

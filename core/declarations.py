@@ -63,6 +63,7 @@ def core() -> Declarations:
     declared.blueprint("core.accounts.centre:bp", scope="account")
     declared.blueprint("core.web.health:bp", scope="public")
     declared.blueprint("core.web.openapi:bp", scope="public")
+    declared.blueprint("core.web.metrics:bp", scope="public")
     declared.blueprint("core.audit.views:bp", scope="tenant")
     declared.blueprint("core.studies.views:bp", scope="tenant")
     declared.blueprint("core.studies.api:bp", scope="api")

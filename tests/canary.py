@@ -7,6 +7,7 @@ each answer: body, headers, the text of a PDF, the cells of a workbook, names an
 from __future__ import annotations
 
 import io
+import logging
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,8 @@ import openpyxl
 from flask.testing import FlaskClient
 from pypdf import PdfReader
 from werkzeug.test import TestResponse
+
+from core.web.logs import JsonLines
 
 MARK = "Kanarienvogel7"
 """Plain letters, or JSON would hide it."""
@@ -25,6 +28,27 @@ MOST = 4 * 1024 * 1024
 
 class Leak(AssertionError):
     """An answer shows a text of a tenant that the asker is a stranger to."""
+
+
+class WatchedLog(logging.Handler):
+    """Reads every line of the log as it would be written; ``leaks`` are those that name a patient of the tests."""
+
+    NAMES = (MARK, "测试甲", "ceshijia")
+    """The marked tenant's texts, and the patient that the factories make."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.setFormatter(JsonLines())
+        self.leaks: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record)
+        if any(name in line for name in self.NAMES):
+            self.leaks.append(line)
+
+    def take(self) -> list[str]:
+        found, self.leaks = self.leaks, []
+        return found
 
 
 class WatchedClient(FlaskClient):

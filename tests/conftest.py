@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ from core.tenancy.sessions import all_tenants, nobody
 from core.work import runner
 from plugin_sdk.ids import row_id
 from plugin_sdk.types import UserView
-from tests.canary import WatchedClient
+from tests.canary import WatchedClient, WatchedLog
 
 numbers = count(1)
 PASSWORD = "Secret2026$"
@@ -75,6 +76,21 @@ def strangers(app: TeleradFlask) -> World:
 def _watched(request: pytest.FixtureRequest) -> None:
     if {"app", "database_url"} <= set(request.fixturenames):  # the whole house, not some app of a test's own
         request.getfixturevalue("strangers")
+
+
+@pytest.fixture(scope="session")
+def watched_log() -> Iterator[WatchedLog]:
+    watched = WatchedLog()
+    logging.getLogger().addHandler(watched)
+    yield watched
+    logging.getLogger().removeHandler(watched)
+
+
+@pytest.fixture(autouse=True)
+def _no_names_in_logs(watched_log: WatchedLog) -> Iterator[None]:
+    """Whatever a test is about: what it made the product log names no patient."""
+    yield
+    assert watched_log.take() == []
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ class RowSessions(SessionInterface):
 
         if not isinstance(session, RowSession) or not session.stored:
             return
-        if session.row_id == 0 and not session:
+        if (session.row_id == 0 and not session) or response.status_code >= 500:  # what failed leaves no session behind
             return
         if session.modified or session.renew or session.rekey:
             _store(session, request)

@@ -9,6 +9,8 @@ import click
 
 from core.cli import cli, house_of
 
+WORDS = {"ok": "ok  ", "warn": "warn", "bad": "BAD "}
+
 
 @cli.command()
 @click.option("--studies/--no-studies", default=True, help="Draw and store the demo studies too.")
@@ -39,13 +41,13 @@ def ingest(context: click.Context, paths: tuple[Path, ...], code: str) -> None:
 @click.option("--deep", is_flag=True, help="Also check every invariant and every byte of the store.")
 @click.pass_context
 def doctor(context: click.Context, deep: bool) -> None:
-    """Look at configuration, plugins, schema, queue, storage and work; exit 1 if anything is wrong."""
+    """Look at configuration, plugins, packages, storage, queue, database and work; exit 1 if anything is wrong."""
     from core.run.doctor import examine
 
     with house_of(context, upgrade=False) as house:
         bad = False
-        for name, ok, said in examine(house, deep=deep):
-            click.echo(f"{'ok  ' if ok else 'BAD '} {name}: {said}")
-            bad = bad or not ok
+        for found in examine(house, deep=deep):
+            click.echo(f"{WORDS[found.level]} {found.name}: {found.said}")
+            bad = bad or not found.ok
     if bad:
         context.exit(1)

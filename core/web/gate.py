@@ -16,6 +16,7 @@ from wtforms.validators import ValidationError
 from core import limits
 from core.accounts import login, sessions
 from core.accounts.login import Principal
+from core.web.rates import Rates
 from plugin_sdk.errors import DomainError, Forbidden, NotFound, Unauthenticated
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.runtime import host
@@ -54,6 +55,7 @@ def install(app: Flask, house: Application) -> None:
     manager.user_loader(lambda key: _of_session(int(key)))
     manager.request_loader(_of_token)
     csrf.init_app(app)
+    app.extensions["rates"] = Rates(house.config.redis_url)
 
     @app.before_request
     def gate() -> Response | None:
@@ -89,6 +91,7 @@ def pass_gate(house: Application, access: Access, tenant_code: str | None) -> Re
     if request.method in UNSAFE and not principal.token_id:
         _check_csrf()
     g.principal = principal
+    _count(access, principal)
     if access.kind in ("requires", "image") and tenant_code is not None:
         tenant = house.tenant_by_code(tenant_code)
         if tenant is None or principal.token_tenant not in (None, tenant.id):
@@ -112,6 +115,17 @@ def pass_gate(house: Application, access: Access, tenant_code: str | None) -> Re
         host().require_fresh(once=False)
     _renew(access)
     return None
+
+
+def _count(access: Access, principal: Principal) -> None:
+    """Count the call before anything is looked up for it. :raise RateLimited: one too many"""
+    rates: Rates = g.house.flask.extensions["rates"]
+    most = limits.current()
+    if access.kind == "image":
+        who = principal.name if principal.token_id else f"session:{session._get_current_object().row_id}"  # type: ignore[attr-defined]
+        rates.take("image", who, most=most.image_calls, seconds=1)
+    elif principal.token_id and request.path.startswith("/api/"):
+        rates.take("api", principal.name, most=most.api_calls, seconds=60)
 
 
 def access_of(app: Flask, endpoint: str) -> Access:

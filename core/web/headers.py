@@ -6,11 +6,15 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
+from core.web.gate import wants_json
+
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "font-src 'self'; connect-src 'self'; frame-src 'self'; media-src 'self' blob:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'self'"
 )
+DATA_POLICY = "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+"""What programs read, and files: nothing in it may run or load, should somebody open it as a page."""
 
 
 def install(app: Flask) -> None:
@@ -33,11 +37,13 @@ def install(app: Flask) -> None:
     @app.after_request
     def harden(response: Response) -> Response:
         headers = response.headers
-        headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+        page = response.mimetype == "text/html" and not wants_json()
+        headers.setdefault("Content-Security-Policy", PAGE_POLICY if page else DATA_POLICY)
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Referrer-Policy", "same-origin")
         headers.setdefault("X-Frame-Options", "SAMEORIGIN")
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
         if request.endpoint == "static":
             headers["Cache-Control"] = "public, max-age=3600"

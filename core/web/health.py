@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.tenancy.sessions import nobody
 from core.work import jobs
+from plugin_sdk.errors import StorageFull
 from plugin_sdk.web import passive, public
 
 bp = Blueprint("health", __name__)
@@ -27,15 +28,18 @@ def healthz() -> Response:
 @public
 @passive
 def readyz() -> tuple[Response, int]:
-    """200 when database, queue and storage answer; otherwise 503 and which one does not.
+    """200 when database, queue and storage answer; otherwise 503 and which ones do not (``missing``).
 
-    A broken plugin is named as ``degraded``; the house still answers.
+    ``degraded`` names what is not as it should be while the house still answers: plugins that did not start, a disk that
+    is too full to receive.
     """
     checks = {"database": _database(), "queue": _queue(), "storage": _storage()}
-    ready = all(checks.values())
+    missing = [name for name, answers in checks.items() if not answers]
     broken = sorted(g.house.plugins.broken)
-    state = "not ready" if not ready else "degraded" if broken else "ready"
-    return jsonify({"state": state, "broken_plugins": broken, **checks}), 200 if ready else 503
+    degraded = [*(f"plugin {name}" for name in broken), *(["storage full"] if checks["storage"] and _full() else [])]
+    state = "not ready" if missing else "degraded" if degraded else "ready"
+    said = {"state": state, "missing": missing, "degraded": degraded, "broken_plugins": broken, **checks}
+    return jsonify(said), 503 if missing else 200
 
 
 def _database() -> bool:
@@ -56,5 +60,16 @@ def _queue() -> bool:
 
 def _storage() -> bool:
     root = g.house.config.blobs
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return os.access(root, os.W_OK)
+    try:
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        return False
+    return os.access(root, os.W_OK | os.X_OK)
+
+
+def _full() -> bool:
+    try:
+        g.house.blobs.check_room()
+    except StorageFull:
+        return True
+    return False

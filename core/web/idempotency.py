@@ -1,18 +1,22 @@
 """A POST under a key is done once: its answer is stored in the effect's own transaction and given again.
 
-Another body under the same key is 422. A 5xx is not stored: it rolled back, so the retry runs it.
+Another body under the same key is 422. A 5xx is not stored: it rolled back, so the retry runs it. A form with files is
+digested while it is received, so that gigabytes are neither read twice nor hashed while the database is held.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import tempfile
+from typing import IO, Any
 
 import sqlalchemy as sa
-from flask import Response, g, request
+from flask import Request, Response, g, request
 from sqlalchemy.exc import IntegrityError
 
-from core import clock
+from core import clock, limits
 from core.work.models import Idempotency
 from plugin_sdk.errors import Conflict, DomainError, Invalid
 from plugin_sdk.i18n import lazy as _l
@@ -33,7 +37,6 @@ def wanted() -> bool:
         request.method == "POST"
         and "Idempotency-Key" in request.headers
         and g.get("ctx") is not None
-        and request.mimetype != "multipart/form-data"
     )
 
 
@@ -48,11 +51,13 @@ def replay() -> Response | None:
     row = g.ctx.db.scalars(_mine(key)).one_or_none()
     if row is None:
         return None
-    if row.body_sha256 != _body():
-        raise KeyReused
+    digest, location = row.body_sha256, row.location
     response = Response(row.answer, status=row.status, mimetype=row.media)
-    if row.location:
-        response.headers["Location"] = row.location
+    g.ctx.rollback()  # the body may take minutes to arrive
+    if digest != _body():
+        raise KeyReused
+    if location:
+        response.headers["Location"] = location
     return response
 
 
@@ -93,4 +98,37 @@ def _mine(key: str) -> sa.Select[Idempotency]:
 
 
 def _body() -> str:
-    return hashlib.sha256(request.get_data()).hexdigest()
+    if request.mimetype != "multipart/form-data":
+        return hashlib.sha256(request.get_data()).hexdigest()
+    request.max_form_parts = max(request.max_form_parts or 0, limits.current().upload_files)
+    fields = [[name, value] for name, value in request.form.items(multi=True)]
+    files = [[name, file.filename or "", file.stream.digest] for name, file in request.files.items(multi=True)]  # type: ignore[attr-defined]
+    return hashlib.sha256(json.dumps([fields, files]).encode()).hexdigest()
+
+
+class DigestedFile(tempfile.SpooledTemporaryFile[bytes]):
+    """An uploaded file that knows the SHA-256 of what was written to it."""
+
+    def __init__(self) -> None:
+        super().__init__(max_size=512 * 1024, mode="rb+")
+        self._sha256 = hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        self._sha256.update(data)
+        return super().write(data)
+
+    @property
+    def digest(self) -> str:
+        return self._sha256.hexdigest()
+
+
+class DigestingRequest(Request):
+    """A request whose files are digested while they are received, if it has a key."""
+
+    def _get_file_stream(
+        self, total_content_length: int | None, content_type: str | None, filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        if "Idempotency-Key" in self.headers:
+            return DigestedFile()
+        return super()._get_file_stream(total_content_length, content_type, filename, content_length)

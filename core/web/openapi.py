@@ -173,7 +173,7 @@ def _refusals(view: Any, method: str) -> set[int]:
     named = set(getattr(view, "refusals", ()))
     if view.access.kind == "public":
         return named
-    found = {401, 403, 404, 429, 503, *named}
+    found = {401, 403, 404, 405, 429, 503, *named}
     if hasattr(view, "listed") or getattr(view, "parameters", None):
         found.add(422)
     return found | ({400, 409, 413, 415, 422} if method in UNSAFE else set())

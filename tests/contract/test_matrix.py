@@ -43,6 +43,7 @@ REFUSED: Mapping[tuple[str, str], tuple[int, str]] = {
     ("me.skip_password", ""): (403, "nobody handed this password out"),
     ("me.change_password", ""): (422, "the current password is not given, so that everybody keeps theirs"),
     ("health.readyz", ""): (503, "no queue runs beside the tests"),
+    ("metrics.show", ""): (404, "figures are off unless a bearer is set"),
     ("dicomweb.bulkdata", ""): (404, "this image keeps no bulk data apart from its pixels"),
 }
 """Where the right member is refused, and why that is right."""

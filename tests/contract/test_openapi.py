@@ -59,7 +59,7 @@ def test_a_list_names_its_filters_and_orders(doc: Doc) -> None:
     assert {"q", "patient_id", "accession_number", "data_id", "name", "modality", "sex", "status", "study_from",
             "study_to", "uploaded_from", "uploaded_to", "limit", "after", "sort"} <= set(named)
     assert named["status"]["enum"] == ["normal", "locked", "requested", "completed"]
-    assert (named["limit"]["minimum"], named["limit"]["maximum"]) == (1, 500)
+    assert (named["limit"]["minimum"], named["limit"]["maximum"]) == (1, 100)
     assert {"uploaded_at", "-uploaded_at"} <= set(named["sort"]["enum"])
 
 

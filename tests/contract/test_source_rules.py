@@ -15,6 +15,7 @@ RUNS_TEXT = frozenset({"eval", "exec", "compile", "os.system", "os.popen", "__im
 BULK = frozenset({"bulk_insert_mappings", "bulk_update_mappings", "bulk_save_objects"})
 
 ALL_TENANTS: Mapping[str, str] = {
+    "core/web/metrics.py": "counts what waits, for whoever runs the house",
     "core/access/": "grants and openings cross tenants: asked by grantee, answered with ids",
     "core/accounts/": "before anybody is a member of anything; a person's own memberships",
     "core/backup/": "the whole house is kept and brought back",
@@ -49,6 +50,7 @@ SESSIONS: Mapping[str, str] = {
 }
 """Modules that touch engines, connections or sessions by hand."""
 CACHES: Mapping[str, str] = {
+    "core/web/metrics.py": "this process's counters; bytes of the whole store",
     "core/backup/tools.py": "what the database's own programs are called and can do",
     "core/accounts/passwords.py": "a digest nobody has, for unknown phones",
     "core/audit/lists.py": "which views know a resource, from the routes of the application",

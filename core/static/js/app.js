@@ -37,6 +37,9 @@
     hold(box)
   }
 
+  // A key under which a POST is done once, however often it is sent. Plain http has no crypto.randomUUID.
+  const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
+
   // --- fetch with the CSRF header, for components
   const send = (url, options = {}) =>
     fetch(url, { credentials: "same-origin", ...options, headers: { ...csrf(), ...options.headers } })
@@ -206,7 +209,7 @@
   // --- a row that a notice led to
   const locate = () => document.querySelector("tr.located")?.scrollIntoView({ block: "center" })
 
-  window.telerad = Object.freeze({ toast, send, headers: csrf, word, inText, closeMenus, show })
+  window.telerad = Object.freeze({ toast, send, newKey, headers: csrf, word, inText, closeMenus, show })
   holdAll(); clocks(); locate()
   const drawn = byId("dialog")
   if (drawn?.childElementCount) show(drawn, true, "")

@@ -1,7 +1,7 @@
 // Uploads: one queue per page (a store), so that the dialog can be put away while it runs.
 (() => {
   "use strict"
-  const { headers, send, word } = window.telerad
+  const { headers, newKey, send, word } = window.telerad
   const AT_ONCE = 3, ASKED_AT_ONCE = 6
   const MB = 1048576
   const icons = { stored: "circle-check", duplicate: "copy", held: "alert-triangle", refused: "circle-x", not_sent: "circle-x", sending: "loader-2 turning", processing: "loader-2 turning", waiting: "clock" }
@@ -66,7 +66,7 @@
         }
       },
       async begun() {
-        const reply = await send(this.config.multipart, { method: "POST", headers: { "Content-Type": "application/json", Accept: "application/json" }, body: "{}" })
+        const reply = await send(this.config.multipart, { method: "POST", headers: { "Content-Type": "application/json", Accept: "application/json", "Idempotency-Key": newKey() }, body: "{}" })
         if (!reply.ok) throw Object.assign(new Error("refused"), { body: await reply.text() })
         return (await reply.json()).id
       },
@@ -77,7 +77,7 @@
         try { id = await (batch.id ??= this.begun()) } catch (error) { batch.id = null; return this.lost(row, error.body) }
         if (row.state !== "sending") return // cancelled meanwhile
         const upload = new window.tus.Upload(row.file(), {
-          endpoint: this.config.endpoint, headers: headers(), chunkSize: this.config.chunk, retryDelays: [0, 1000, 3000, 5000, 10000],
+          endpoint: this.config.endpoint, headers: { ...headers(), "Idempotency-Key": newKey() }, chunkSize: this.config.chunk, retryDelays: [0, 1000, 3000, 5000, 10000],
           metadata: { filename: row.name, batch: id }, storeFingerprintForResuming: false, // names of files may name patients: nothing is stored
           onProgress: (sent) => { row.sent = sent },
           onSuccess: () => this.arrived(row, new URL(upload.url, location.href).pathname.split("/").pop()),
@@ -92,6 +92,7 @@
         request.open("POST", this.config.multipart)
         for (const [name, value] of Object.entries(headers())) request.setRequestHeader(name, value)
         request.setRequestHeader("Accept", "application/json")
+        request.setRequestHeader("Idempotency-Key", newKey())
         request.upload.onprogress = (event) => { row.sent = Math.min(row.size, event.loaded) }
         request.onload = () => {
           if (request.status >= 300) return this.lost(row, request.responseText)

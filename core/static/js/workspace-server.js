@@ -1,7 +1,7 @@
 // Asking the server from the report workspace: what went wrong has a kind, and a dead session is mended in place.
 import { askPassword } from "./fresh.js"
 
-const { send } = window.telerad
+const { newKey, send } = window.telerad
 const WITHIN = 20000 // ms until a request counts as lost
 const KEEPALIVE_BYTES = 60000 // what a browser takes along when a page is closed (64 KiB for all of them)
 
@@ -14,9 +14,6 @@ export class Refused extends Error {
     this.body = body
   }
 }
-
-// Plain http in a house's own network has no crypto.randomUUID.
-export const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
 
 const isJson = (answer) => /json/.test(answer.headers.get("Content-Type") || "")
 const once = async (url, { method, json, form, key, keepalive }) => {
@@ -37,9 +34,10 @@ export const makeServer = () => {
   const { signIn, renewed } = window.teleradSession
 
   // Answers the body, or throws Offline (no answer, or one of a broken server) or Refused.
-  const call = async (url, { method = "GET", ...given } = {}) => {
+  // A POST has a key, the same one when it is sent again after a login; an empty one means that doing it twice is no harm.
+  const call = async (url, { method = "GET", key = method === "POST" ? newKey() : "", ...given } = {}) => {
     for (let mended = false; ;) {
-      const { status, content } = await once(url, { method, ...given })
+      const { status, content } = await once(url, { method, key, ...given })
       if (status < 400) return content
       if (status === 401) { await signIn(); continue }
       const refused = new Refused(status, content)

@@ -6,10 +6,10 @@ import { installKeys } from "./workspace-keys.js"
 import { installLayout } from "./workspace-layout.js"
 import { makeConnection } from "./workspace-offline.js"
 import { makeRecord } from "./workspace-record.js"
-import { makeServer, newKey, Offline } from "./workspace-server.js"
+import { makeServer, Offline } from "./workspace-server.js"
 import { makeWindows } from "./workspace-windows.js"
 
-const { toast } = window.telerad
+const { newKey, toast } = window.telerad
 const byId = (id) => document.getElementById(id)
 const root = byId("ws"), page = JSON.parse(root.dataset.page), words = JSON.parse(root.dataset.words)
 const fields = { findings: byId("findings"), impression: byId("impression") }, radios = [...byId("result").querySelectorAll("input")]
@@ -218,7 +218,7 @@ const renew = async () => {
   const active = activeSince
   activeSince = false
   try {
-    renewed(await call(`${page.urls.api}/renew`, { method: "POST", json: { active } }))
+    renewed(await call(`${page.urls.api}/renew`, { method: "POST", json: { active }, key: "" }))
     if (!draft.isOffline) connection.up(draft)
   } catch (error) {
     activeSince ||= active

@@ -78,7 +78,7 @@ def test_the_doctor_complains_when_no_drill_passed_for_eight_days(place: Place, 
     assert drill.state()[0]
     clock.shift(timedelta(days=9))
     assert not drill.state()[0]
-    assert ("drill", False, "no drill yet: telerad drill") in list(doctor.examine(place.house))
+    assert doctor.Finding("drill", "bad", "no drill yet: telerad drill") in list(doctor.examine(place.house))
     assert drill.drill(place.house, tmp_path / "drill").problems == []
     assert drill.state()[0]
     clock.shift(timedelta(days=9))

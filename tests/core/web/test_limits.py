@@ -137,7 +137,7 @@ def test_a_page_of_a_list_has_only_so_many_rows(world: World) -> None:
     def ask(limit: str) -> int:
         return world.doctor.call("GET", f"/studies?limit={limit}").status_code
 
-    assert [ask(n) for n in ("1", "500", "501", "0", "-1", "x", "٣", "9" * 30)] == [200, 200, 422, 422, 422, 422, 422, 422]
+    assert [ask(n) for n in ("1", "100", "101", "0", "-1", "x", "٣", "9" * 30)] == [200, 200, 422, 422, 422, 422, 422, 422]
 
 
 def test_a_childs_bounds_are_the_operators(tmp_path: Path) -> None:
