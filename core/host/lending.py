@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,18 @@ from core.lists import engine
 from core.web import slots, step_up
 from plugin_sdk.errors import Invalid
 from plugin_sdk.types import Ctx
+
+
+def _unwritable(data: Any, place: str = "") -> Iterator[str]:
+    """Where texts hold NUL, which PostgreSQL does not take, or half a character, which no encoding does."""
+    if isinstance(data, dict):
+        for name, value in data.items():
+            yield from _unwritable(value, f"{place}.{name}".lstrip("."))
+    elif isinstance(data, list):
+        for number, value in enumerate(data):
+            yield from _unwritable(value, f"{place}.{number}")
+    elif isinstance(data, str) and ("\0" in data or any("\ud800" <= sign <= "\udfff" for sign in data)):
+        yield place
 
 
 class Lending:
@@ -46,13 +59,15 @@ class Lending:
         return list(slots.fill(g.ctx, name, **given))
 
     def read_body(self, model: type[BaseModel]) -> BaseModel:
-        """:raise Invalid: no JSON object, or a field that does not fit; one error per field"""
+        """:raise Invalid: no JSON object, a text that nothing can store, or a field that does not fit; one error per field"""
         if not request.data:
             data: Any = {}
         else:
             data = request.get_json(force=True, silent=True)
             if not isinstance(data, dict):
                 raise Invalid(errors=[{"field": "", "message": "expected a JSON object"}])
+            if bad := list(_unwritable(data)):
+                raise Invalid(errors=[{"field": field, "message": "a character that is no text"} for field in bad])
         try:
             return model.model_validate(data)
         except ValidationError as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from markupsafe import escape
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from core.web.gate import wants_json
@@ -39,6 +39,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(DomainError, refuse)
     app.register_error_handler(HTTPException, of_http)
     app.register_error_handler(OperationalError, no_database)
+    app.register_error_handler(DataError, no_value)
     app.register_error_handler(Exception, unexpected)
 
 
@@ -73,6 +74,12 @@ def no_database(error: DBAPIError) -> Response:
     response = answer(503, "unavailable", str(HTTP_SENTENCES[503]), {"number": number})
     response.headers["Retry-After"] = "5"
     return response
+
+
+def no_value(error: DataError) -> Response:
+    """A value from outside that no column can hold: NUL in an address or a form, a number beyond all bounds."""
+    log.warning("value refused by the database", extra={"endpoint": request.endpoint, "error": type(error.orig).__name__})
+    return answer(422, "invalid", str(DomainError.sentence), {})
 
 
 def answer(status: int, code: str, sentence: str, facts: dict[str, Any]) -> Response:

@@ -29,6 +29,7 @@ KEPT: Mapping[str, str] = {
     "dicomweb": "private, no-cache",
     "viewer.file": "no-cache",
     "work.counts": "private, no-cache",
+    "lists.look": "private, no-cache",
 }
 """What a browser may keep; everything else is ``no-store``. DICOMweb: bytes with an ETag are asked again each time."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,8 @@ from plugin_sdk.web import Body
 
 CALLABLE = frozenset(Event) - {Event.REQUEST, Event.LAPSE, Event.RENEW}
 WORDS = [e.value for e in CALLABLE]
+
+Version = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class PartBody(Body):
@@ -44,7 +46,7 @@ class BatchBody(TermsBody):
 class EventBody(Body):
     """What an event may carry; ``version`` is compulsory."""
 
-    version: int | None = None
+    version: Version | None = None
     reason: str = Field(default="", max_length=1000)
     findings: str | None = None
     impression: str | None = None
@@ -57,13 +59,13 @@ class EventBody(Body):
 class RenewBody(Body):
     """``active``: somebody pressed a key or moved the pointer since; ``version`` is taken and not needed."""
 
-    version: int | None = None
+    version: Version | None = None
     active: bool = True
 
 
 class DraftBody(Body):
     model_config = {**Body.model_config, "str_strip_whitespace": False}
-    rev: int = Field(examples=[0])
+    rev: Version = Field(examples=[0])
     findings: str = Field(default="", examples=["双肺纹理清晰。"])
     impression: str = Field(default="", examples=["未见异常。"])
     positive: bool | None = None
@@ -72,7 +74,7 @@ class DraftBody(Body):
 
 class ConfirmItem(Body):
     id: str = Field(json_schema_extra={"ref": "request"})
-    version: int
+    version: Version
     sha256: str
 
 
@@ -88,7 +90,7 @@ class CaptureForm(Body):
 
     file: bytes = Field(description="PNG or JPEG, at most 8 MB")
     sop_instance_uid: str = ""
-    frame: int = Field(default=0, ge=0)
+    frame: int = Field(default=0, ge=0, le=999_999)
     caption: str = ""
 
 

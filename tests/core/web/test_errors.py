@@ -151,6 +151,26 @@ def test_a_line_of_the_log_names_tenant_and_account_by_number(
     assert f'"tenant_id": {world.hospital.id}' in line and f'"account_id": {world.doctor.account.id}' in line
 
 
+@pytest.mark.parametrize("text", ["06\0", "\ud800", "\udfff x"])
+def test_a_text_that_nothing_can_store_is_refused_by_its_field(world: World, text: str) -> None:
+    body = {"items": [{"id": text, "version": 1, "sha256": ""}, {"id": "x", "version": 1, "sha256": text}]}
+    answer = world.doctor.call("POST", "/requests/confirm", body)
+    assert answer.status_code == 422
+    assert [e["field"] for e in answer.get_json()["errors"]] == ["items.0.id", "items.1.sha256"]
+
+
+@pytest.mark.parametrize("version", [-1, 2**31, 2**63, 10**30])
+def test_a_version_beyond_all_bounds_is_refused(world: World, version: int) -> None:
+    body = {"items": [{"id": "x", "version": version, "sha256": ""}] * 2}
+    assert world.doctor.call("POST", "/requests/confirm", body).status_code == 422
+
+
+def test_a_letter_that_is_none_in_an_address_is_no_failure(world: World) -> None:
+    for query in ("name=%00", "patient_id=a%00b", "q=%00", "after=%00", "name=%ED%A0%80"):
+        answer = world.doctor.call("GET", f"/studies?{query}")
+        assert answer.status_code in (200, 422), query
+
+
 def test_a_form_with_files_is_done_once_under_its_key(world: World) -> None:
     def send(key: str, content: bytes, name: str = "a.dcm") -> Any:
         return world.technician.call("POST", "/uploads", data={"file": (io.BytesIO(content), name)}, headers={"Idempotency-Key": key})
