@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
@@ -90,8 +91,9 @@ def cancel(id: str) -> ResponseReturnValue:
 def download(id: str) -> ResponseReturnValue:
     """The file, for its owner only."""
     row = exports.mine(g.ctx, id)
-    response = Response(exports.file_of(g.ctx, row), mimetype=MEDIA)
-    response.headers.set("Content-Disposition", "attachment", filename=row.name)
+    data = io.BytesIO(exports.file_of(g.ctx, row))
+    response = send_file(data, mimetype=MEDIA, as_attachment=True, download_name=row.name, etag=False)
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

@@ -46,6 +46,7 @@ class Page:
     rows: Sequence[Any]
     more_after: bool
     more_before: bool
+    _actions: dict[int, Sequence[ActionView]] = field(default_factory=dict, repr=False)
     mark: str = field(default_factory=lambda: first_id(clock.now().timestamp() - CLOCKS))
 
     @cached_property
@@ -117,7 +118,9 @@ class Page:
         return self.all_badges.get(self.row_key(row).id, ())
 
     def actions_of(self, row: Any) -> Sequence[ActionView]:
-        return actions_of(self.ctx, self.spec, row)
+        if id(row) not in self._actions:
+            self._actions[id(row)] = actions_of(self.ctx, self.spec, row)
+        return self._actions[id(row)]
 
     def stamp(self, row: Any) -> str:
         """Changes when something that the row shows changes; a clock that only runs on does not count."""

@@ -73,7 +73,10 @@ def _study_end(value: str) -> str:
 
 def _modality(_: Ctx, value: str) -> sa.ColumnElement[bool]:
     stored = (*SHOWN_AS_DR, "DR") if value == "DR" else (value,)
-    return Study.id.in_(sa.select(StudyModality.study_id).where(StudyModality.modality.in_(stored)))
+    # asked row by row in the list's order, one key each: it stops with the page
+    return sa.or_(
+        *(sa.select(StudyModality.study_id).where(StudyModality.study_id == Study.id, StudyModality.modality == m).exists() for m in stored)
+    )
 
 
 def _status(_: Ctx, value: str) -> sa.ColumnElement[bool]:

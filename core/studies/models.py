@@ -31,7 +31,8 @@ class Patient(Base, TenantMixin):
     __table_args__ = (
         sa.UniqueConstraint("tenant_id", "issuer", "pid", "seq"),
         sa.UniqueConstraint("tenant_id", "id"),
-        sa.Index("ix_patient_tenant_pinyin", "tenant_id", "pinyin"),
+        sa.Index("ix_patient_pid", "tenant_id", "pid", "id"),
+        sa.Index("ix_patient_pinyin", "tenant_id", "pinyin", "id"),
     )
 
 
@@ -83,7 +84,12 @@ class Study(Base, TenantMixin):
         sa.Index("ix_study_study_at", "tenant_id", "study_at", "id"),
         sa.Index("ix_study_status", "tenant_id", "status", "uploaded_at", "id"),
         sa.Index("ix_study_day", "tenant_id", "uploaded_day", "status", "bytes"),
-        sa.Index("ix_study_accession", "tenant_id", "accession"),
+        sa.Index("ix_study_accession", "tenant_id", "accession", "id"),
+        sa.Index("ix_study_modalities", "tenant_id", "modalities", "id"),
+        sa.Index("ix_study_series", "tenant_id", "n_series", "id"),
+        sa.Index("ix_study_instances", "tenant_id", "n_instances", "id"),
+        sa.Index("ix_study_uploader", "tenant_id", "uploader", "id"),
+        sa.Index("ix_study_state", "tenant_id", "status", "id"),
         sa.Index("ix_study_patient", "patient_id"),
     )
 

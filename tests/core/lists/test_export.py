@@ -71,7 +71,10 @@ def test_a_doctor_exports_the_chosen_fields_of_all_pages_and_downloads_them(
     world.drain()
     made = last(world.doctor)
     assert (made.state, made.done_n, made.total_n) == ("done", 8, 8)
-    found = rows(download(world.doctor, made.public_id))
+    answer = download(world.doctor, made.public_id)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert all(value.isascii() for value in answer.headers.values()), "a server refuses other signs in a header"
+    found = rows(answer)
     assert found[0] == ("姓名", "检查编号", "申请类型")
     assert found[1:] == [("张*", number, "普通") for number in numbers]
 

@@ -1,0 +1,125 @@
+"""What a plugin adds to somebody else's list: a column that sorts by a table of its own, and parts that fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from core.app import TeleradFlask, create_app
+from core.studies.lists import STUDIES
+from core.studies.models import Study
+from core.tenancy.models import Tenant
+from core.tenancy.sessions import all_tenants
+from plugin_sdk.api import Plugin, Registry
+from plugin_sdk.db import db
+from plugin_sdk.lists import Column, RowAction
+from plugin_sdk.types import Ctx, RowKey
+from tests.conftest import World
+from tests.core.lists.test_every_list import ids, link
+
+SCORE = sa.Table("marks_score", sa.MetaData(), sa.Column("study_id", sa.BigInteger, primary_key=True), sa.Column("value", sa.BigInteger))
+loads: list[int] = []
+
+
+def scores(ctx: Ctx, keys: Sequence[RowKey]) -> Mapping[int, object]:
+    loads.append(len(keys))
+    return dict(ctx.db.execute(sa.select(SCORE.c.study_id, SCORE.c.value).where(SCORE.c.study_id.in_([k.id for k in keys]))).all())
+
+
+def score_column() -> Column:
+    return Column(key="marks.score", label="分数", load=scores, sort=sa.func.coalesce(SCORE.c.value, 0), join=(SCORE, SCORE.c.study_id == Study.id))
+
+
+def falling_action() -> RowAction:
+    def fall(row: Any) -> bool:
+        raise RuntimeError("planted")
+
+    return RowAction(key="marks.fall", label="打分", url=lambda r: "/", when=fall)
+
+
+class Marks(Plugin):
+    name = "marks"
+    title = "演示评分"
+
+    def register(self, reg: Registry) -> None:
+        reg.column("studies", f"{__name__}:score_column")
+        reg.row_action("studies", f"{__name__}:falling_action")
+
+
+@pytest.fixture
+def marked(app: TeleradFlask, world: World) -> Iterator[TeleradFlask]:
+    """The house with the plugin on in this hospital, and its table."""
+    with app.app_context():
+        SCORE.create(db.engine)
+        with all_tenants(write=True) as session:
+            row = session.get_one(Tenant, world.hospital.id)
+            row.plugins = {**row.plugins, "marks": "on"}
+    loads.clear()
+    yield create_app(replace(app.house.config, strict_plugins=False), extra=(Marks,))
+    with app.app_context():
+        SCORE.drop(db.engine)
+
+
+def page(app: TeleradFlask, world: World, query: str) -> str:
+    answer = app.test_client().get(f"/t/{world.hospital.code}/studies?{query}", headers={"Authorization": f"Bearer {world.technician.token}"})
+    assert answer.status_code == 200, answer.get_data(as_text=True)[:400]
+    return answer.get_data(as_text=True)
+
+
+def give(app: TeleradFlask, made: list[Study], values: Sequence[int | None]) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(sa.insert(SCORE), [{"study_id": s.id, "value": v} for s, v in zip(made, values, strict=True) if v is not None])
+
+
+def test_a_list_is_sorted_and_paged_by_a_plugins_own_table_and_rows_without_one_stay(
+    marked: TeleradFlask, world: World, make_study: Callable[..., Study]
+) -> None:
+    made = [make_study(world) for _ in range(5)]
+    give(marked, made, [30, None, 10, 30, 20])
+    first = page(marked, world, "uploaded_from=&limit=3&sort=-marks.score")
+    rest = page(marked, world, link(first, "next").partition("?")[2])
+    order = [made[i].public_id for i in (3, 0, 4, 2, 1)]
+    assert ids(first) + ids(rest) == order
+    assert ">30<" in first and "分数" in first and "演示评分" in first
+
+
+def test_its_table_is_read_only_while_the_column_shows_or_sorts(
+    marked: TeleradFlask, world: World, make_study: Callable[..., Study]
+) -> None:
+    make_study(world)
+    seen: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        seen.append(statement)
+
+    sa.event.listen(Engine, "before_cursor_execute", note)
+    try:
+        page(marked, world, "col=name")
+        assert loads == [] and not any("marks_score" in s for s in seen)
+        page(marked, world, "col=name&col=marks.score")
+    finally:
+        sa.event.remove(Engine, "before_cursor_execute", note)
+    assert loads == [1] and sum("marks_score" in s for s in seen) == 1
+
+
+def test_an_action_that_raises_stands_grey_and_the_others_work(
+    marked: TeleradFlask, world: World, make_study: Callable[..., Study]
+) -> None:
+    make_study(world)
+    text = page(marked, world, "")
+    assert 'title="暂不可用">打分' in text and "详情" in text
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("column", [c for c in STUDIES.columns if isinstance(c.sort, sa.orm.InstrumentedAttribute) and c.sort.class_ is Study], ids=lambda c: c.key)
+def test_each_order_of_the_study_list_walks_an_index_and_sorts_nothing(house: Any, column: Column) -> None:
+    statement = sa.select(Study.id).where(Study.tenant_id == 1, Study.trashed_at.is_(None)).order_by(column.sort.desc(), Study.id.desc()).limit(51)
+    with db.engine.connect() as connection:
+        text = str(statement.compile(connection, compile_kwargs={"literal_binds": True}))
+        plan = " | ".join(r[-1] for r in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}"))
+    assert "INDEX ix_study" in plan and "TEMP B-TREE" not in plan, plan
