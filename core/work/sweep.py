@@ -11,8 +11,8 @@ from core import clock
 from core.accounts.devices import KEPT
 from core.accounts.models import LoginAttempt, LoginSeen, LoginSession, Remember
 from core.tenancy.sessions import all_tenants
+from core.work import planner
 from core.work.models import Delivery, Idempotency, Job, Outbox
-from plugin_sdk.db import db as database
 
 if TYPE_CHECKING:
     from core.host.house import Application
@@ -36,13 +36,4 @@ def sweep(house: Application) -> None:
             sa.delete(Outbox).where(Outbox.at < month, Outbox.id.not_in(unfinished)),
         ):
             db.execute(statement.execution_options(synchronize_session=False))
-    _learn()
-
-
-def _learn() -> None:
-    """Let SQLite count where tables have grown: without figures it walks a list's order where an index would find one row."""
-    with database.engine.connect() as connection:
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("PRAGMA analysis_limit = 1000")
-            connection.exec_driver_sql("ANALYZE")
-            connection.commit()
+    planner.learn()

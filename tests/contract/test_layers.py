@@ -16,6 +16,7 @@ TABLES: Mapping[str, str] = {
     "core/dicomweb/queries.py": "a cache of metadata, written beside the reading session",
     "core/web/health.py": "asks whether the database answers",
     "core/run/doctor.py": "reads the database's own settings",
+    "core/work/planner.py": "lets SQLite look at how its tables have grown",
     "core/run/migrate.py": "runs before there is a tenant",
     "core/store/sweep.py": "asks every table, a plugin's too, whether it points to a blob",
     "core/backup/snapshot.py": "photographs the whole database",

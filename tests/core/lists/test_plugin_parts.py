@@ -15,6 +15,7 @@ from core.studies.lists import STUDIES
 from core.studies.models import Study
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
+from core.work import sweep
 from plugin_sdk.api import Plugin, Registry
 from plugin_sdk.db import db
 from plugin_sdk.lists import Column, RowAction
@@ -123,3 +124,12 @@ def test_each_order_of_the_study_list_walks_an_index_and_sorts_nothing(house: An
         text = str(statement.compile(connection, compile_kwargs={"literal_binds": True}))
         plan = " | ".join(r[-1] for r in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}"))
     assert "INDEX ix_study" in plan and "TEMP B-TREE" not in plan, plan
+
+
+@pytest.mark.sqlite
+def test_the_hourly_sweep_lets_an_exact_search_find_its_index(house: Any, world: World, make_study: Callable[..., Study]) -> None:
+    for _ in range(8):
+        make_study(world)
+    sweep.sweep(house)
+    with db.engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM sqlite_stat1 WHERE tbl = 'study'").scalar_one() > 0

@@ -3,8 +3,8 @@
 from alembic import op
 
 
-revision = "core_0007"
-down_revision = "core_0006_audit"
+revision = "core_0008"
+down_revision = "core_0007"
 branch_labels = None
 depends_on = None
 
