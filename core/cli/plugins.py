@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from core.cli import cli, house_of
@@ -50,6 +52,25 @@ def disable(context: click.Context, name: str, code: str, drain: bool) -> None:
     with house_of(context) as house, house.system_ctx(_tenant_id(house, code)) as ctx:
         (switches.drain if drain else switches.disable)(ctx, name)
         click.echo(f"{code} {name} {switches.state_of(ctx, name)}")
+
+
+@plugin.command("purge")
+@click.argument("name")
+@click.option("--export", "export", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Where its rows go first.")
+@click.option("--confirm", required=True, help="The plugin's name once more: this cannot be undone.")
+@click.pass_context
+def purge(context: click.Context, name: str, export: Path, confirm: str) -> None:
+    """Write all rows of a plugin to a file, then drop its tables. Works for one that is no longer installed."""
+    from core.host import purge as purging
+
+    if confirm != name:
+        raise click.UsageError("--confirm must repeat the plugin's name")
+    if export.exists():
+        raise click.UsageError(f"{export} exists")
+    with house_of(context) as house:
+        for table, rows in purging.purge(house, name, export).items():
+            click.echo(f"{table} {rows}")
+    click.echo(str(export))
 
 
 def _tenant_id(house: object, code: str) -> int:

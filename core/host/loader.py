@@ -7,6 +7,7 @@ configured, ``register()`` into a scratch registry, blueprints imported, then fr
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
@@ -26,6 +27,7 @@ from plugin_sdk.db import Base
 
 log = logging.getLogger(__name__)
 GROUP = "telerad.plugins"
+NAME_FORM = re.compile(r"[a-z][a-z0-9_]{2,29}")
 
 
 class PluginFailed(RuntimeError):
@@ -148,8 +150,10 @@ def _order(plugins: Plugins) -> list[str]:
 
 def _start(plugins: Plugins, name: str) -> None:
     plugin = plugins.found[name]
-    stage = "require"
+    stage = "name"
     try:
+        _check_name(name)
+        stage = "require"
         _check_requires(plugins, plugin)
         stage = "import models"
         if plugin.models:
@@ -204,6 +208,14 @@ def _configure_mappers(models: str) -> None:
         except Exception:
             registry.dispose()
             raise
+
+
+def _check_name(name: str) -> None:
+    """A plugin's name is the prefix of its tables: it may not cover one of core's."""
+    if not NAME_FORM.fullmatch(name) or name == "alembic_version":
+        raise ValueError("a name is 3 to 30 of a-z, 0-9 and _, and begins with a letter")
+    if covered := sorted(t for m in Base.registry.mappers if (t := str(m.local_table)).startswith(f"{name}_")):
+        raise ValueError(f"the name covers core's table {covered[0]}")
 
 
 def _check_requires(plugins: Plugins, plugin: Plugin) -> None:
