@@ -26,6 +26,7 @@ check: $(STAMP) assets translations
 bench: $(STAMP) assets
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.lists
+	$(BIN)/python -m benchmarks.plugins
 
 # About 25 minutes on two cores: 220 kills, 10,000 objects, 10,000 events, every point, every known defect.
 faults: $(STAMP) assets translations

@@ -16,8 +16,8 @@ LANGUAGES = {"zh_CN": "简体中文", "en": "English"}
 def install(app: Flask) -> None:
     """Set Flask-Babel up over core's and every ready plugin's catalogue."""
     folders, domains = [], []
-    for owner, package in [("core", "core"), *_plugin_packages(app)]:
-        folder = Path(str(import_module(package).__file__)).parent / "translations"
+    for owner, module in [("core", "core.app"), *_plugin_modules(app)]:
+        folder = Path(str(import_module(module).__file__)).parent / "translations"
         if folder.is_dir():
             folders.append(str(folder))
             domains.append(owner)
@@ -34,9 +34,10 @@ def language() -> str:
     return "en" if has_request_context() and str(get_locale()) == "en" else "zh_CN"
 
 
-def _plugin_packages(app: Flask) -> list[tuple[str, str]]:
+def _plugin_modules(app: Flask) -> list[tuple[str, str]]:
+    """Each ready plugin and the module of its class; its translations lie beside it."""
     plugins = app.house.plugins  # type: ignore[attr-defined]
-    return [(n, type(plugins.found[n]).__module__.rpartition(".")[0]) for n in plugins.ready]
+    return [(n, type(plugins.found[n]).__module__) for n in plugins.ready]
 
 
 def _locale() -> str:
