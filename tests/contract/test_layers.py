@@ -20,6 +20,7 @@ TABLES: Mapping[str, str] = {
     "core/run/migrate.py": "runs before there is a tenant",
     "core/store/sweep.py": "asks every table, a plugin's too, whether it points to a blob",
     "core/backup/snapshot.py": "photographs the whole database",
+    "core/host/purge.py": "removes tables whose models may be gone",
 }
 """Modules that may speak to tables past the session's criterion, and why."""
 CLOCK: Mapping[str, str] = {
