@@ -6,7 +6,6 @@ pluggy's own ``subset_hook_caller`` over the same 8 implementations (hook call).
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -96,7 +95,7 @@ def start_up(data: Path) -> None:
     for _ in range(5):
         for which, times in took.items():
             ran = subprocess.run(
-                [sys.executable, "-c", textwrap.dedent(START), str(data), which, os.getcwd()],
+                [sys.executable, "-c", textwrap.dedent(START), str(data), which, str(Path.cwd())],
                 capture_output=True, text=True, check=True,
             )
             times.append(float(ran.stdout))
