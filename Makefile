@@ -13,7 +13,7 @@ run: $(STAMP) assets translations
 
 test: $(STAMP) assets translations
 	$(BIN)/python -m pytest
-	TELERAD_TEST_DATABASE=postgresql $(BIN)/python -m pytest tests/core tests/plugins tests/contract -m "not browser and not corpus and not sqlite"
+	TELERAD_TEST_DATABASE=postgresql $(BIN)/python -m pytest tests/core tests/plugins tests/contract -m "not browser and not corpus"
 
 check: $(STAMP) assets translations
 	$(BIN)/ruff check core plugins plugin_sdk transfer tests tools benchmarks
@@ -34,7 +34,7 @@ faults: $(STAMP) assets translations
 
 drill: $(STAMP)
 	$(BIN)/python -m pytest tests/core/backup
-	TELERAD_TEST_DATABASE=postgresql $(BIN)/python -m pytest tests/core/backup -m "not sqlite"
+	TELERAD_TEST_DATABASE=postgresql $(BIN)/python -m pytest tests/core/backup
 
 docs: $(STAMP)
 	$(BIN)/python tools/features_doc.py

@@ -37,6 +37,16 @@ numbers = count(1)
 PASSWORD = "Secret2026$"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what has no meaning on this database, and what ``make faults`` alone runs. These are no skips."""
+    server = os.environ.get("TELERAD_TEST_DATABASE") == "postgresql"
+    out = {"sqlite" if server else "postgresql"} | (set() if os.environ.get("TELERAD_FAULTS") == "long" else {"long"})
+    left = [item for item in items if any(item.get_closest_marker(name) for name in out)]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
+
+
 @pytest.fixture(scope="session")
 def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """SQLite in a file, or a real PostgreSQL when TELERAD_TEST_DATABASE is ``postgresql``."""

@@ -23,7 +23,14 @@ class Source(Base, TenantMixin):
     ae: Mapped[str | None] = mapped_column(sa.String(16))
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
-    __table_args__ = (sa.UniqueConstraint("tenant_id", "ae"), sa.UniqueConstraint("tenant_id", "id"))
+    __table_args__ = (
+        sa.UniqueConstraint("tenant_id", "ae"),
+        sa.UniqueConstraint("tenant_id", "id"),
+        sa.Index(
+            "uq_source_uploader", "tenant_id", "account_id", unique=True,
+            sqlite_where=sa.text("kind = 'uploader'"), postgresql_where=sa.text("kind = 'uploader'"),
+        ),
+    )
 
 
 class Upload(Base, TenantMixin):

@@ -16,6 +16,7 @@ from core.intake import outcomes
 from core.intake.models import Source, Upload, UploadFile
 from core.intake.settings import Intake
 from core.store.disk import Disk
+from core.tenancy.sessions import insert_missing
 from plugin_sdk.errors import TooLarge, Unsupported
 from plugin_sdk.ids import row_id
 
@@ -39,12 +40,14 @@ def kind_of(name: str, head: bytes = b"") -> str | None:
 def new_upload(ctx: TenantCtx) -> Upload:
     """Begin a batch of the ctx's user, with the person as its source."""
     assert ctx.user is not None
-    source = ctx.db.query(Source).filter_by(kind="uploader", account_id=ctx.user.id).one_or_none()
-    if source is None:
-        source = Source(kind="uploader", name=ctx.user.name, account_id=ctx.user.id, created_at=clock.now())
-        ctx.db.add(source)
-        ctx.db.flush()
-    upload = Upload(created_by=ctx.user.id, created_at=clock.now(), source_id=source.id)
+    mine = sa.select(Source.id).where(Source.kind == "uploader", Source.account_id == ctx.user.id)
+    source_id = ctx.db.scalar(mine)
+    if source_id is None:  # two first uploads at once: the unique index lets one of them make it
+        insert_missing(
+            ctx.db, Source, kind="uploader", name=ctx.user.name, account_id=ctx.user.id, created_at=clock.now()
+        )
+        source_id = ctx.db.scalars(mine).one()
+    upload = Upload(created_by=ctx.user.id, created_at=clock.now(), source_id=source_id)
     ctx.db.add(upload)
     ctx.db.flush()
     return upload

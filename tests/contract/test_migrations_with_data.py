@@ -222,3 +222,33 @@ def test_altering_a_table_empties_those_that_cascade_from_it_unless_it_is_done_o
 def widen(connection: Any, name: str) -> None:
     with Operations(MigrationContext.configure(connection)).batch_alter_table("zz_parent", recreate="always") as batch:
         batch.add_column(sa.Column(name, sa.Integer()))
+
+
+def test_doubled_sources_of_a_person_become_one_and_what_they_brought_keeps_it(house: Any) -> None:
+    migrate.downgrade(house, "core", "core_0008")
+    with db.engine.begin() as connection:
+        tenant, account, first = connection.execute(
+            sa.text("SELECT tenant_id, account_id, id FROM source WHERE kind = 'uploader' ORDER BY id LIMIT 1")
+        ).one()
+        double = connection.execute(
+            sa.text(
+                "INSERT INTO source (public_id, tenant_id, kind, name, account_id, created_at)"
+                " SELECT 'DOUBLE', tenant_id, kind, name, account_id, created_at FROM source WHERE id = :id RETURNING id"
+            ),
+            {"id": first},
+        ).scalar_one()
+        moved = connection.execute(
+            sa.text("UPDATE upload SET source_id = :double WHERE source_id = :first RETURNING id"), {"double": double, "first": first}
+        ).scalars().all()
+        before = connection.execute(sa.text("SELECT count(*) FROM source")).scalar_one()
+    assert moved
+    migrate.upgrade(house)
+    with db.engine.connect() as connection:
+        kept = connection.execute(
+            sa.text("SELECT id FROM source WHERE kind = 'uploader' AND tenant_id = :t AND account_id = :a"), {"t": tenant, "a": account}
+        ).scalars().all()
+        holders = connection.execute(
+            sa.text("SELECT DISTINCT source_id FROM upload WHERE id IN :ids").bindparams(sa.bindparam("ids", expanding=True)), {"ids": moved}
+        ).scalars().all()
+        assert (kept, holders) == ([first], [first])
+        assert connection.execute(sa.text("SELECT count(*) FROM source")).scalar_one() == before - 1

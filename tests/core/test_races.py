@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from core.audit import chain
 from core.audit.models import Audit, AuditHead
+from core.intake.models import Source, Upload
 from core.studies.models import Study
 from core.tenancy.sessions import all_tenants
 from tests.conftest import Member, World
@@ -121,3 +122,15 @@ def walk(member: Member) -> list[str]:
         if page["next"] is None:
             return seen
         after = f"&after={page['next']}"
+
+
+def test_two_first_uploads_of_one_person_at_once_have_one_source_and_later_ones_work(app: Any, world: World) -> None:
+    begin = {"Tus-Resumable": "1.0.0", "Upload-Length": "200"}
+    for member in (world.technician, world.doctor, world.h_admin):
+        both = race(world, [(member, [at(member, "/uploads/tus", **begin)])] * 2)
+        assert [answers[0]["status"] for answers in both] == [201, 201]
+        with app.app_context(), all_tenants() as db:
+            made = db.scalars(sa.select(Source.id).where(Source.kind == "uploader", Source.account_id == member.account.id)).all()
+            uploads = db.scalars(sa.select(Upload.source_id).where(Upload.created_by == member.account.id)).all()
+        assert len(made) == 1 and uploads == made * 2
+        assert member.call("POST", "/uploads/tus", headers=begin).status_code == 201

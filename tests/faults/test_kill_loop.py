@@ -38,6 +38,6 @@ def test_killed_processes_over_sqlite_break_no_promise(tmp_path: Path) -> None:
     check(run(tmp_path, kills=KILLS, objects=OBJECTS, database="", seed=SEED))
 
 
-@pytest.mark.skipif(not LONG, reason="make faults")
+@pytest.mark.long
 def test_killed_processes_over_postgresql_with_two_of_each_break_no_promise(tmp_path: Path, postgresql: str) -> None:
     check(run(tmp_path, kills=KILLS, objects=OBJECTS, database=postgresql, seed=SEED))

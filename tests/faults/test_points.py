@@ -50,14 +50,14 @@ def test_a_process_killed_at_any_point_loses_and_doubles_nothing() -> None:
     assert done.stdout.count(": well") == 1 + len(points_in_the_source())
 
 
-@pytest.mark.skipif(not LONG, reason="make faults")
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["raise", "EIO", "ENOSPC", "twice"])
 def test_a_failure_at_any_point_loses_and_doubles_nothing(kind: str) -> None:
     done = trial("--kind", kind)
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
 
 
-@pytest.mark.skipif(not LONG, reason="make faults")
+@pytest.mark.long
 def test_a_process_killed_when_it_passes_a_point_the_second_time_loses_and_doubles_nothing() -> None:
     done = trial("--nth", "2")
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]

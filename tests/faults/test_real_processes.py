@@ -151,7 +151,7 @@ def test_the_job_of_a_killed_worker_is_done_by_another_within_90_seconds(
     assert took < 90
 
 
-@pytest.mark.skipif(not LONG, reason="make faults")
+@pytest.mark.long
 def test_a_worker_that_was_stopped_and_wakes_writes_nothing(place: Callable[..., Place]) -> None:
     at = place(workers=2)
     for name in ("worker0", "worker1"):

@@ -210,9 +210,8 @@ def test_each_login_each_failure_and_the_lock_are_in_the_log_of_the_tenant(world
     assert kinds == ["login.failed"] * 5 + ["login.locked", "login.ok", "login.out"]
 
 
-def test_behind_one_proxy_the_address_is_what_that_proxy_saw(tmp_path: Path, database_url: str) -> None:
-    if not database_url.startswith("sqlite"):
-        pytest.skip("an application of its own, on SQLite")
+@pytest.mark.sqlite
+def test_behind_one_proxy_the_address_is_what_that_proxy_saw(tmp_path: Path) -> None:
     app = create_app(config.load({}, data=tmp_path, testing=True, proxies=1))
     with app.app_context():
         migrate.upgrade(app.house)

@@ -54,9 +54,7 @@ def test_an_empty_database_is_made_without_a_question(place: Place) -> None:
 
 
 @pytest.mark.sqlite
-def test_a_database_with_data_is_photographed_before_it_changes(place: Place, database_url: str) -> None:
-    if database_url.startswith("postgresql"):
-        pytest.skip("about SQLite")
+def test_a_database_with_data_is_photographed_before_it_changes(place: Place) -> None:
     missing = behind(place)
     said = list(upgrade.bring_up(place.house))
     assert said[1:] == [f"consultation: nothing > {missing}"]
@@ -66,11 +64,8 @@ def test_a_database_with_data_is_photographed_before_it_changes(place: Place, da
     assert migrate.differences(place.house) == []
 
 
-def test_postgresql_is_not_changed_without_a_fresh_verified_backup(
-    place: Place, database_url: str, tmp_path: Path
-) -> None:
-    if not database_url.startswith("postgresql"):
-        pytest.skip("about PostgreSQL")
+@pytest.mark.postgresql
+def test_postgresql_is_not_changed_without_a_fresh_verified_backup(place: Place, tmp_path: Path) -> None:
     behind(place)
     with pytest.raises(upgrade.UpgradeRefused):
         list(upgrade.bring_up(place.house))
