@@ -29,7 +29,7 @@ def limit(value: int, about: str, *, least: int = 1) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Security.md 1.4. Bytes unless the name says otherwise."""
+    """Bytes unless the name says otherwise. Each is read where it is enforced; docs/limits.md lists them."""
 
     body: int = limit(MB, "body of a request whose route names no other")
     form_parts: int = limit(100, "parts of a multipart form")
@@ -50,9 +50,6 @@ class Limits:
     image_calls: int = limit(300, "DICOMweb requests per session or token and second; 0 = no limit", least=0)
     login_calls: int = limit(20, "attempts to log in per address in 5 minutes; 0 = no limit", least=0)
     export_rows: int = limit(50_000, "rows of one export")
-    exports_running: int = limit(1, "exports of one person at a time")
-    attachments: int = limit(50, "attachments of one study")
-    attachment: int = limit(100 * MB, "one attachment")
 
 
 def read(env: Mapping[str, str]) -> Limits:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ def test_the_values_are_those_of_the_security_chapter() -> None:
     assert (usual.header_fields, usual.form_parts, usual.zip_entries, usual.zip_inflated) == (100, 100, 50_000, 20 * 1024 * MB)
     assert (usual.child_memory, usual.child_cpu) == (2 * 1024 * MB, 20)
     assert (usual.api_calls, usual.image_calls, usual.login_calls) == (600, 300, 20)
-    assert (usual.exports_running, usual.export_rows, usual.attachments, usual.attachment) == (1, 50_000, 50, 100 * MB)
+    assert usual.export_rows == 50_000
 
 
 def test_an_operator_moves_a_limit_by_the_environment() -> None:
@@ -148,3 +150,13 @@ def test_a_childs_bounds_are_the_operators(tmp_path: Path) -> None:
         said = Path(f"/proc/{parser.pid}/limits").read_text(encoding="ascii")
     assert "Max address space         943718400" in said
     assert "Max cpu time              8 " in said or "Max cpu time              9 " in said
+
+
+def test_every_limit_is_read_where_something_is_refused() -> None:
+    """A limit that nothing asks for is a promise that nobody keeps."""
+    root = Path(limits.__file__).parent.parent
+    code = "\n".join(
+        p.read_text(encoding="utf-8") for part in ("core", "plugins") for p in (root / part).rglob("*.py") if p.name != "limits.py"
+    )
+    unread = [f.name for f in fields(limits.Limits) if not re.search(rf"\.{f.name}\b|\"{f.name}\"", code)]
+    assert unread == []
