@@ -16,6 +16,7 @@ from core.accounts.models import Account
 from core.audit import words
 from core.audit.anchors import KIND
 from core.audit.models import Audit
+from core.lists import parts
 from core.tenancy.models import Tenant
 from core.web.gate import access_of
 from plugin_sdk.i18n import lazy as _l
@@ -82,7 +83,18 @@ def details(ctx: Ctx, keys: Sequence[RowKey]) -> Mapping[int, object]:
     codes = {str(v) for _id, facts in rows for k, v in facts.items() if k in words.TENANTS}
     tenants = {code: name for code, name in ctx.db.execute(sa.select(Tenant.code, Tenant.name).where(Tenant.code.in_(codes)))}
     labels = ctx.app.plugins.house.audit_facts  # type: ignore[attr-defined]
-    return {row_id: words.said(facts, labels, tenants) for row_id, facts in rows}
+    return {row_id: words.said(_in_words(ctx, facts), labels, tenants) for row_id, facts in rows}
+
+
+def _in_words(ctx: Ctx, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A list and its columns by their titles instead of their keys; what is no longer declared stays as it was noted."""
+    if "list" not in facts:
+        return facts
+    _owner, spec = parts.registered(ctx).get(facts["list"], ("", None))
+    if spec is None:
+        return facts
+    titles = {c.key: str(c.label) for c in parts.columns_of(ctx, spec)}
+    return {**facts, "list": str(spec.title), "columns": [titles.get(key, key) for key in facts.get("columns", [])]}
 
 
 def page_of(ctx: Ctx, ref: str, numbers: Mapping[str, str]) -> Page | None:

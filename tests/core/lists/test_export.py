@@ -121,6 +121,8 @@ def test_its_end_is_a_notice_to_its_owner_and_an_entry_of_the_log(world: World, 
     assert answer.status_code == 303 and made.public_id in answer.headers["Location"]
     page = world.doctor.browser().get(answer.headers["Location"]).get_data(as_text=True)
     assert f"/exports/{made.public_id}/file" in page and made.name in page
+    home = world.doctor.browser().get(f"/t/{world.hospital.code}/").get_data(as_text=True)
+    assert "列表 申请列表" in home and "列 检查编号、姓名、申请类型、申请时间" in home and "accession_number" not in home
 
 
 def test_a_colleague_does_not_get_the_file_and_does_not_learn_of_it(world: World, make_study: Callable[..., Study]) -> None:
