@@ -55,7 +55,7 @@ def readable(ctx: TenantCtx, study_ids: Collection[int], part: str) -> Sequence[
                 groups.setdefault((grant.owner_tenant, grant.profile), []).append(grant)
     found += [
         Readable(
-            owner_tenant=owner, study_ids=tuple(g.study_id for g in rows), grant_ids=tuple(g.id for g in rows),
+            owner_tenant=owner, study_ids=tuple(dict.fromkeys(g.study_id for g in rows)), grant_ids=tuple(g.id for g in rows),
             profile=profile,
         )
         for (owner, profile), rows in groups.items()
@@ -101,11 +101,16 @@ class GrantService:
     def give(
         self, study_id: int, *, tenant_id: int, scope: frozenset[str], reason_ref: str, until: datetime | None = None
     ) -> None:
-        """Let a tenant see one of our studies. A live grant to it is widened to the sum of both scopes."""
+        """Let a tenant see one of our studies, for a reason. Sight is the sum of its live grants; each ends by its reason.
+
+        A live grant for the same reason is widened to both scopes and lives until the later end.
+        """
         if not scope <= PARTS:
             raise ValueError(sorted(scope - PARTS))
         ref = self._ref(study_id)
-        row = self.ctx.db.scalars(self._live(study_id, tenant_id)).one_or_none()
+        row = self.ctx.db.scalars(
+            self._live(study_id, tenant_id).where(StudyGrant.reason_ref == reason_ref)
+        ).one_or_none()
         if row is None:
             row = StudyGrant(
                 owner_tenant=self.ctx.tenant.id, study_id=study_id, grantee_kind="tenant", grantee=tenant_id,
@@ -116,9 +121,10 @@ class GrantService:
             self.ctx.audit("grant.made", ref=ref, to=self._code(tenant_id), scope=row.scope)
         else:
             wider = sorted({*row.scope, *scope})
-            if (wider, until) != (row.scope, row.expires_at):
+            later = None if until is None or row.expires_at is None else max(until, row.expires_at)
+            if (wider, later) != (row.scope, row.expires_at):
                 self.ctx.audit("grant.made", ref=ref, to=self._code(tenant_id), scope=wider)
-            row.scope, row.reason_ref, row.expires_at = wider, reason_ref, until
+            row.scope, row.expires_at = wider, later
         self.ctx.db.flush()
 
     def revoke(self, study_id: int, *, tenant_id: int, reason_ref: str) -> int:

@@ -36,6 +36,7 @@ class StudyGrant(Base):
             "study_id",
             "grantee_kind",
             "grantee",
+            "reason_ref",
             unique=True,
             sqlite_where=sa.text("revoked_at IS NULL"),
             postgresql_where=sa.text("revoked_at IS NULL"),

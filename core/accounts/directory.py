@@ -33,6 +33,11 @@ class UserDirectory:
         row = self.ctx.db.scalars(self._members().where(Account.public_id == public_id)).one_or_none()
         return _view(row) if row else None
 
+    def members(self, ids: Sequence[int]) -> list[int]:
+        """Those of ``ids`` that are members, in their order."""
+        here = set(self.ctx.db.scalars(self._members().with_only_columns(Account.id).where(Account.id.in_(ids))))
+        return [i for i in dict.fromkeys(ids) if i in here]
+
     def holding(self, code: str) -> Sequence[UserView]:
         """Members whose role holds a permission, by name."""
         rows = self.ctx.db.execute(self._members().add_columns(Role.permissions).order_by(Account.name))

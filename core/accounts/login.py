@@ -90,7 +90,7 @@ def by_password(phone: str, password: str, visitor: Visitor, *, captcha: Callabl
         raise CaptchaWrong if captcha else CaptchaNeeded
     with nobody() as db:
         credential = db.get(Credential, attempt.account_id or 0)
-    if not passwords.verified(credential.password_hash if credential else None, password):
+    if not _verified(credential.password_hash if credential else None, password, attempt):
         throttle.failed(attempt, visitor, limits)
         raise LoginRefused
     assert credential is not None and attempt.account_id is not None
@@ -106,6 +106,15 @@ def by_password(phone: str, password: str, visitor: Visitor, *, captcha: Callabl
         devices.note(db, attempt.account_id, address=visitor.address, device=visitor.device)
         journal.note(db, attempt.account_id, "login.ok", address=visitor.address)
         return Entered(attempt.account_id, remembering.issue(db, attempt.account_id) if remember else None)
+
+
+def _verified(stored: str | None, password: str, attempt: throttle.Attempt) -> bool:
+    """:raise Busy: too many at once; the try does not count, nobody typed anything wrong"""
+    try:
+        return passwords.verified(stored, password)
+    except passwords.Busy:
+        throttle.refused(attempt)
+        raise
 
 
 def captcha_needed(phone: str, visitor: Visitor) -> bool:
@@ -136,7 +145,7 @@ def confirm_password(account_id: int, password: str, visitor: Visitor) -> None:
         phone = db.get_one(Account, account_id).phone
         stored = db.get_one(Credential, account_id).password_hash
     attempt = throttle.arrive(phone, visitor, limits)
-    if not passwords.verified(stored, password):
+    if not _verified(stored, password, attempt):
         throttle.failed(attempt, visitor, limits)
         raise LoginRefused(_l("当前密码不正确"))
     with nobody(write=True) as db:

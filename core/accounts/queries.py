@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from core import clock
 from core.accounts import login, settings
-from core.accounts.models import LoginSession
+from core.accounts.models import Account, LoginSession
 from core.tenancy.models import Membership, Role, Tenant
 from core.tenancy.sessions import all_tenants, nobody
+from core.web import slots
 from plugin_sdk.errors import NotFound
+from plugin_sdk.i18n import lazy as _l
 
 if TYPE_CHECKING:
     from core.host.house import Application
@@ -21,10 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CardCount:
-    """A figure in a card that leads to its list; ``alert`` draws it as something to do."""
+    """A figure in a card that leads to its list; ``alert`` draws it as something to do, no number is one that failed."""
 
     label: object
-    number: int
+    number: int | None
     url: str
     alert: bool = False
 
@@ -46,6 +48,7 @@ def cards(house: Application, account_id: int) -> list[Card]:
     """The account's tenants with what waits in each; plugins fill ``workbench.count``."""
     found = []
     with all_tenants() as db:
+        account = db.get_one(Account, account_id)
         rows = db.execute(
             sa.select(Membership, Tenant, Role.name)
             .join(Tenant, Tenant.id == Membership.tenant_id)
@@ -57,22 +60,25 @@ def cards(house: Application, account_id: int) -> list[Card]:
         found.append(
             Card(
                 code=tenant.code, name=tenant.name, kind=tenant.kind, roles=role, url=f"/t/{tenant.code}/",
-                counts=_counts(house, tenant), default=bool(membership.prefs.get("landing")),
+                counts=_counts(house, tenant, account), default=bool(membership.prefs.get("landing")),
             )
         )
     return found
 
 
-def _counts(house: Application, tenant: Tenant) -> tuple[CardCount, ...]:
+def _counts(house: Application, tenant: Tenant, account: Account) -> tuple[CardCount, ...]:
+    """Figures of enabled plugins, as this member may see them."""
+    ctx = house.member_ctx(tenant, account, write=False)
+    try:
+        loaded = slots.values(ctx, "workbench.count")
+    finally:
+        ctx.close()
     counts: list[CardCount] = []
-    for owner, declared in house.plugins.house.by_owner.items():
-        if owner != "core" and tenant.plugins.get(owner) != "on":
-            continue
-        for slot in declared.slots:
-            if slot.name == "workbench.count" and slot.load is not None:
-                load: Any = house.resolve(slot.load) if isinstance(slot.load, str) else slot.load
-                with house.system_ctx(tenant.id, write=False) as ctx:
-                    counts += [CardCount(label, n, url, alert=n > 0) for label, n, url in load(ctx)["counts"]]
+    for found in loaded:
+        if found is None:
+            counts.append(CardCount(_l("暂不可用"), None, f"/t/{tenant.code}/"))
+        else:
+            counts += [CardCount(label, n, url, alert=n > 0) for label, n, url in found["counts"]]
     return tuple(counts)
 
 

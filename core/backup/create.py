@@ -132,7 +132,9 @@ def _files(writing: Writing, photograph: Path, taken: snapshot.Snapshot) -> str:
     whole = hashlib.sha256()
     temporary = writing.folder / f"{LISTING}.tmp"
     with temporary.open("wb") as file:
-        for kept in chained(_uploads(writing, photograph, taken), _store(writing, photograph, taken)):
+        for kept in chained(
+            _uploads(writing, photograph, taken), _store(writing, photograph, taken), _audit(writing)
+        ):
             line = verify.line(kept)
             file.write(line)
             whole.update(line)
@@ -166,6 +168,15 @@ def _store(writing: Writing, photograph: Path, taken: snapshot.Snapshot) -> Iter
             digest = path.name.partition(".")[0] if "/o/" in name else ""
             if path.is_file() and (kept := _object(writing, path, name, digest)) is not None:
                 yield kept
+
+
+def _audit(writing: Writing) -> Iterator[Kept]:
+    """Archived entries of the log, which are in no database any more, and the anchors that vouch for it."""
+    config = writing.house.config
+    anchors = [config.audit_anchors] if config.audit_anchors.is_file() else []
+    for path in [*_walk(config.audit_archive), *anchors]:
+        if path.is_relative_to(config.data):  # an operator who keeps them elsewhere keeps them
+            yield _copy(writing, path, str(path.relative_to(config.data)))
 
 
 def _walk(root: Path) -> Iterator[Path]:

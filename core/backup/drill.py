@@ -24,6 +24,7 @@ import sqlalchemy as sa
 from core import clock
 from core.backup import create, rehearsal, snapshot
 from core.backup.vault import BackupRefused, vault_of
+from core.store.blobs import RESERVE
 from core.studies.models import Study
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
@@ -82,8 +83,10 @@ def drill(house: Application, place: Path) -> Drill:
 
 def weekly(house: Application) -> None:
     """The job. A house whose disk has no room for two copies is left to a command of its own; the doctor tells."""
+    place = house.config.data / "drill"
+    shutil.rmtree(place, ignore_errors=True)  # ours alone: what a drill that was killed left behind
     try:
-        done = drill(house, house.config.data / "drill")
+        done = drill(house, place)
     except BackupRefused as refused:
         log.error("drill not run", extra={"reason": str(refused.sentence)})
         return
@@ -103,11 +106,12 @@ def state() -> tuple[bool, str]:
 
 
 def backup_state() -> tuple[bool, str]:
-    """When the last good backup was made; true as long as there is none to miss."""
+    """When the last good backup was made; a house younger than 8 days is well without one."""
     with all_tenants() as session:
         row = session.get(Lease, create.VERIFIED)
+        first = session.scalar(sa.select(sa.func.min(Tenant.created_at)))
     if row is None or row.ran_at is None:
-        return True, "none yet: telerad backup create FOLDER"
+        return first is None or clock.now() - first < OLD, "none yet: telerad backup create FOLDER"
     return clock.now() - row.ran_at < OLD, f"{row.ran_at:%Y-%m-%d %H:%M} UTC"
 
 
@@ -116,7 +120,8 @@ def _prepare(house: Application, place: Path) -> None:
         raise BackupRefused(f"{place}: not empty")
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     used = sum(p.stat().st_size for root in (house.config.blobs, house.config.uploads) for p in root.rglob("*") if p.is_file())
-    if shutil.disk_usage(place).free < 2.2 * used + create.ROOM:
+    disk = shutil.disk_usage(place)
+    if disk.free < 2.2 * used + create.ROOM + max(RESERVE, disk.total // 20):
         raise BackupRefused(f"{place}: no room for two copies of {used // 1024**2} MB; telerad drill --in FOLDER")
 
 

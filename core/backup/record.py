@@ -1,7 +1,7 @@
 """The record of a backup: what it holds, by digest. It is written last; a folder without one is no backup.
 
     backup.json   the record, authenticated        database      the snapshot
-    files.tsv     key, size and digest of each file    files/        store/<storage key>, uploads/<part>
+    files.tsv     key, size and digest of each file    files/        store/<storage key>, uploads/<part>, audit/<archives, anchors>
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RECORD, DATABASE, LISTING, FILES = "backup.json", "database", "files.tsv", "file
 
 
 class Kept(NamedTuple):
-    """One file of a backup. ``name`` begins with ``store/`` or ``uploads/``."""
+    """One file of a backup. ``name`` begins with ``store/``, ``uploads/`` or ``audit/``."""
 
     name: str
     size: int

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from core import clock
 from core.access.models import StudyAccess
-from core.accounts.models import LoginSession
+from core.accounts.models import LoginSession, Remember
 from core.audit import chain
 from core.backup import create, record, snapshot, verify
 from core.backup.record import FILES, Record
@@ -96,6 +96,7 @@ def settle(house: Application, restored: Restored) -> Iterator[str]:
             sa.update(LoginSession).where(LoginSession.ended_at.is_(None)).values(ended_at=at, expires_at=at)
             .execution_options(synchronize_session=False)
         ))
+        ended += _count(session.execute(sa.delete(Remember).execution_options(synchronize_session=False)))
         closed = _count(session.execute(
             sa.update(StudyAccess).where(StudyAccess.expires_at > at).values(expires_at=at)
             .execution_options(synchronize_session=False)
@@ -111,7 +112,7 @@ def settle(house: Application, restored: Restored) -> Iterator[str]:
     yield f"restored {made.id} of {made.made_at}: {restored.files} files, {restored.bytes} bytes, {restored.ms} ms"
     if not set(create.secret_fingerprints(house)) & set(made.secrets):
         yield "the secret key here is another one than the backup's house had"
-    yield f"{ended} sessions and {closed} openings ended"
+    yield f"{ended} sessions and remembered logins and {closed} openings ended"
     yield "nothing goes out until: telerad restore release --confirm"
 
 

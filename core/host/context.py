@@ -222,17 +222,22 @@ class TenantCtx:
         waiting.due_at, waiting.job, waiting.args = due, job, args
         self.db.flush()
 
-    def cancel_time(self, key: str) -> None:
+    def cancel_time(self, job: str, *, key: str) -> None:
+        """Cancel this tenant's waiting timer of the job's plugin under ``key``, if there is one."""
+        plugin = self.app.plugins.house.jobs[job].plugin
         self.db.execute(
             sa.update(CoreTimer)
-            .where(CoreTimer.tenant_id == self.tenant.id, CoreTimer.key == key, CoreTimer.state == "waiting")
+            .where(
+                CoreTimer.tenant_id == self.tenant.id, CoreTimer.plugin == plugin, CoreTimer.key == key,
+                CoreTimer.state == "waiting",
+            )
             .values(state="cancelled")
         )
 
     def notify(self, kind: str, *, users: Sequence[int] = (), code: str = "", ref: str, **facts: Any) -> None:
-        """Tell members: those named, else all who hold ``code``. Members who left are left out."""
+        """Tell members: those named who are still here, else all who hold ``code``."""
         spec = self.app.plugins.house.notice_kinds[kind]
-        accounts = [u for u in users if u] or [u.id for u in self.users.holding(code)] if code else [u for u in users if u]
+        accounts = self.users.members(users) or [u.id for u in self.users.holding(code) if code]
         notices.tell(self.db, spec, tenant_id=self.tenant.id, accounts=accounts, ref=ref, facts=facts)
         push.wake(self, kind, ref=ref, users=accounts)
 

@@ -31,6 +31,12 @@ class Tally:
     failed: list[datetime] = field(default_factory=list)
     error: str = ""
 
+    def plus(self, later: Tally) -> Tally:
+        return Tally(
+            calls=self.calls + later.calls, ms=self.ms + later.ms, slowest_ms=max(self.slowest_ms, later.slowest_ms),
+            failed=[*self.failed, *later.failed], error=later.error or self.error,
+        )
+
 
 class Ledger:
     """Tallies of this process. ``bind`` says how they are written; without it they only gather."""
@@ -75,7 +81,7 @@ class Ledger:
             log.exception("plugin tallies not written")
             with self._lock:
                 for key, tally in tallies.items():
-                    self._tallies.setdefault(key, tally)
+                    self._tallies[key] = tally.plus(self._tallies.get(key, Tally()))
 
     def _keep(self) -> None:
         pause = threading.Event()

@@ -130,7 +130,7 @@ def choose(ctx: TenantCtx, capability: str, name: str) -> None:
     """
     if name not in providers(ctx, capability):
         raise NotInstalled
-    row = ctx.db.get_one(Tenant, ctx.tenant.id)
+    row = ctx.db.get_one(Tenant, ctx.tenant.id, with_for_update=True)
     if row.plugins.get(f"provider:{capability}") != name:
         row.plugins = {**row.plugins, f"provider:{capability}": name}
         ctx.audit("setting.changed", ref=f"host:plugin:{name}", capability=capability)

@@ -15,7 +15,7 @@ from core.intake.answers import BegunAnswer, FilesForm, UploadAnswer, UploadBody
 from core.intake.models import Upload, UploadFile
 from core.intake.settings import Intake
 from plugin_sdk.errors import Invalid, NotFound, TooLarge, Unsupported
-from plugin_sdk.ids import fold
+from plugin_sdk.ids import fold, row_id
 from plugin_sdk.web import (
     answers,
     body_limit,
@@ -161,9 +161,11 @@ def create() -> ResponseReturnValue:
     said = tus.metadata(request.headers.get("Upload-Metadata", ""))
     name, batch = said.get("filename", ""), said.get("batch", "")
     receive.check_announced(g.ctx, name, length)
+    g.ctx.rollback()                                      # the file is made and synced before anything is written
     g.ctx.app.blobs.check_room()
-    upload = _batch(batch) if batch else receive.new_upload(g.ctx)
-    path = receive.begin_part(g.ctx, "" if batch else upload.public_id)
+    own = "" if batch else row_id()
+    path = receive.begin_part(g.ctx, own)
+    upload = _batch(batch) if batch else receive.new_upload(g.ctx, own)
     row = receive.add_file(g.ctx, upload, name=name, path=path, size=length, sent=0)
     if length == 0:
         receive.refuse(row, "empty")
@@ -205,6 +207,7 @@ def head(id: str) -> ResponseReturnValue:
 def send(id: str) -> ResponseReturnValue:
     """Add bytes at the offset that was announced; the answer counts only bytes that are synced."""
     path, offset, _ = _next(id)
+    g.ctx.app.blobs.check_room()
     if request.mimetype != "application/offset+octet-stream":
         raise Unsupported
     data = request.get_data(cache=False)

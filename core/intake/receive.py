@@ -37,8 +37,8 @@ def kind_of(name: str, head: bytes = b"") -> str | None:
     return None
 
 
-def new_upload(ctx: TenantCtx) -> Upload:
-    """Begin a batch of the ctx's user, with the person as its source."""
+def new_upload(ctx: TenantCtx, public_id: str = "") -> Upload:
+    """Begin a batch of the ctx's user, with the person as its source. :param public_id: one that was made before, or a new one"""
     assert ctx.user is not None
     mine = sa.select(Source.id).where(Source.kind == "uploader", Source.account_id == ctx.user.id)
     source_id = ctx.db.scalar(mine)
@@ -47,7 +47,7 @@ def new_upload(ctx: TenantCtx) -> Upload:
             ctx.db, Source, kind="uploader", name=ctx.user.name, account_id=ctx.user.id, created_at=clock.now()
         )
         source_id = ctx.db.scalars(mine).one()
-    upload = Upload(created_by=ctx.user.id, created_at=clock.now(), source_id=source_id)
+    upload = Upload(public_id=public_id or row_id(), created_by=ctx.user.id, created_at=clock.now(), source_id=source_id)
     ctx.db.add(upload)
     ctx.db.flush()
     return upload

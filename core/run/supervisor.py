@@ -50,6 +50,7 @@ class Supervisor:
         self.children += [
             Child("web", [*telerad, "web", "--host", host, "--port", str(port)]),
             Child("worker", [*telerad, "worker"]),
+            Child("worker 2", [*telerad, "worker"]),
             Child("clock", [*telerad, "clock"]),
         ]
         self.env = {**os.environ, "TELERAD_DATA": str(config.data), "TELERAD_URL": config.url or f"http://{host}:{port}"}

@@ -90,6 +90,8 @@ def pass_gate(house: Application, access: Access, tenant_code: str | None) -> Re
         return to_login()
     if request.method in UNSAFE and not principal.token_id:
         _check_csrf()
+    if principal.token_id and access.kind in ("signed_in", "operator"):
+        raise Unauthenticated  # a token acts in its tenant: an account's own pages want a person who logged in
     g.principal = principal
     _count(access, principal)
     if access.kind in ("requires", "image") and tenant_code is not None:

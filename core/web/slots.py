@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from flask import render_template
@@ -13,15 +15,29 @@ from plugin_sdk.i18n import lazy as _l
 log = logging.getLogger(__name__)
 
 
+def values(ctx: Any, name: str, **given: Any) -> list[Mapping[str, Any] | None]:
+    """What every enabled plugin loads for a slot that core draws itself; ``None`` for one that failed."""
+    found: list[Mapping[str, Any] | None] = []
+    for owner, slot in _slots(ctx, name):
+        load = ctx.app.resolve(slot.load) if isinstance(slot.load, str) else slot.load
+        try:
+            found.append(ctx.app.plugins.guard.run(owner, f"slot {name}", partial(load, ctx, **given), ctx=ctx))
+        except Exception:  # foreign code: the page stays
+            log.exception("slot failed", extra={"plugin": owner, "place": name})
+            found.append(None)
+    return found
+
+
 def fill(ctx: Any, name: str, **given: Any) -> list[Markup]:
     """Draw every enabled plugin's part of a slot, in declared order."""
-    parts: list[Markup] = []
+    return [_draw(ctx, owner, slot, given) for owner, slot in _slots(ctx, name)]
+
+
+def _slots(ctx: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """What fills a slot for this member, with its owner."""
     for owner, declared in ctx.app.plugins.house.by_owner.items():
-        if owner != "core" and owner not in ctx.enabled:
-            continue
-        mine = (s for s in declared.slots if s.name == name and (s.code is None or ctx.may(s.code)))
-        parts.extend(_draw(ctx, owner, slot, given) for slot in mine)
-    return parts
+        if owner == "core" or owner in ctx.enabled:
+            yield from ((owner, s) for s in declared.slots if s.name == name and (s.code is None or ctx.may(s.code)))
 
 
 def _draw(ctx: Any, owner: str, slot: Any, given: dict[str, Any]) -> Markup:

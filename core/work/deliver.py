@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from core.host.house import Application
 
 log = logging.getLogger(__name__)
+SECONDS = 30.0
+"""A listener that takes longer is left behind: well within the lease, and the clock serves everybody."""
 STALE = 20.0
 """Seconds after which a lease of the batch is renewed before its delivery begins."""
 
@@ -75,10 +78,13 @@ def _hand_over(house: Application, turn: Turn, delivery: Delivery, row: Outbox) 
             if delivery.handler.endswith(f":{outbox.EVERY}"):
                 outbox.expand(ctx.db, house.plugins.house, delivery, row, event)
             else:
-                handler = house.resolve(delivery.handler)
-                handler(ctx, event)
+                call = partial(
+                    house.plugins.guard.run, delivery.plugin, f"listener {type(event).__name__}",
+                    house.resolve(delivery.handler), ctx, event, seconds=SECONDS, ctx=ctx,
+                )
+                call()
                 if faults.point("delivery.handled"):
-                    handler(ctx, event)
+                    call()
         finished = ctx.db.execute(
             turns.mine(sa.update(Delivery), Delivery, turn).values(state="done", err="", lease_until=None)
         )

@@ -103,7 +103,7 @@ class Bell:
                 self._redis = connect(self.url)
             bell = queue(self._redis)
             if bell.count < RINGS:
-                bell.enqueue(name, result_ttl=0, failure_ttl=3600, job_timeout=3600)
+                bell.enqueue(name, result_ttl=0, failure_ttl=3600, job_timeout=-1)
         except (RedisError, OSError) as error:
             log.warning("queue does not answer", extra={"error": type(error).__name__})
 

@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.host.guard import Hung
+from core.host.hooks import HookFailed
 from core.work import queries
 from core.work.models import Notice
 from plugin_sdk.declared import Note
-from plugin_sdk.errors import PluginUnavailable
 
 SECONDS = 30.0
 
@@ -34,7 +34,7 @@ def channels(ctx: Any) -> list[Any]:
 def push(ctx: Any, *, channel: str, kind: str, ref: str, users: Sequence[int]) -> None:
     """Send one notice through one channel. Reads in a transaction of its own, so that the network holds no lock.
 
-    :raise PluginUnavailable: the channel failed; the job comes back
+    :raise HookFailed: the channel hung; the job is tried again, then given up and shown, like any other failure
     """
     spec = next((c for c in channels(ctx) if c.name == channel), None)
     if spec is None:
@@ -48,7 +48,7 @@ def push(ctx: Any, *, channel: str, kind: str, ref: str, users: Sequence[int]) -
                 spec.plugin, f"channel {channel}", ctx.app.resolve(spec.dotted)().send, reader, note, seconds=SECONDS
             )
         except Hung as error:
-            raise PluginUnavailable(plugin=spec.plugin) from error
+            raise HookFailed(plugin=spec.plugin) from error
 
 
 def _note(ctx: Any, kind: str, ref: str, users: Sequence[int]) -> Note | None:

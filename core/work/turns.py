@@ -51,7 +51,8 @@ def next_job(db: Session, known: Collection[str]) -> Turn | None:
     """Take the next job of the tenant that has the fewest running and was served longest ago.
 
     Runs in its own write transaction. With two workers or more a tenant thus gets a second one only while no other
-    waits: at most half of them are taken by one tenant while others wait.
+    waits: at most half of them are taken by one tenant while others wait. The house's own jobs (verification, drills)
+    may take hours: one runs at a time, so that an image that arrives finds a worker.
 
     :param known: names of jobs that can run now; those of a plugin that did not start wait
     """
@@ -61,11 +62,13 @@ def next_job(db: Session, known: Collection[str]) -> Turn | None:
     waiting = {tenant: first for tenant, first in db.execute(
         sa.select(Job.tenant_id, sa.func.min(Job.id)).where(due).group_by(Job.tenant_id)
     )}
-    if not waiting:
-        return None
     running: dict[int | None, int] = {tenant: n for tenant, n in db.execute(
         sa.select(Job.tenant_id, sa.func.count()).where(Job.state == "running", Job.lease_until >= at).group_by(Job.tenant_id)
     )}
+    if running.get(None):
+        waiting.pop(None, None)
+    if not waiting:
+        return None
     tenant = min(waiting, key=lambda t: (running.get(t, 0), _last_turn(db, t), waiting[t]))
     job_id = db.scalars(
         sa.select(Job.id).where(due, _of(tenant)).order_by(Job.next_at, Job.id).limit(1)

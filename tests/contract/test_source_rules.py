@@ -47,6 +47,8 @@ SESSIONS: Mapping[str, str] = {
     "core/host/context.py": "the counterpart's session on the same connection",
     "core/run/": "runs before there is a tenant; gives connections back after a fork",
     "core/cli/__init__.py": "gives connections back before serving",
+    "core/host/purge.py": "removes tables whose models may be gone",
+    "core/work/planner.py": "lets the database count its rows",
 }
 """Modules that touch engines, connections or sessions by hand."""
 CACHES: Mapping[str, str] = {

@@ -224,3 +224,32 @@ def test_behind_one_proxy_the_address_is_what_that_proxy_saw(tmp_path: Path) -> 
         "/login", data={"phone": NOBODY, "password": WRONG, "csrf_token": csrf(client)}, headers={"X-Forwarded-For": "203.0.113.8"}
     )
     assert other.status_code == 401
+
+
+def test_a_server_too_busy_to_check_a_password_counts_nothing_against_its_owner(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone, real = world.doctor.account.phone, passwords.verified
+
+    def busy(*_: object) -> bool:
+        raise passwords.Busy
+
+    monkeypatch.setattr(passwords, "verified", busy)
+    assert fail(world, phone, 6) == [503] * 6
+    monkeypatch.setattr(passwords, "verified", real)
+    door = Door(world.app)
+    assert door.enter(phone).status_code == 303
+    monkeypatch.setattr(passwords, "verified", busy)
+    for _ in range(6):
+        assert door.send("/me/confirm", password=PASSWORD).status_code == 503
+    monkeypatch.setattr(passwords, "verified", real)
+    assert Door(world.app).enter(phone).status_code == 303
+
+
+@pytest.mark.parametrize(("method", "path"), [
+    ("GET", "/"), ("GET", "/me"), ("POST", "/me"), ("GET", "/me/sessions"), ("POST", "/me/settings"), ("POST", "/me/sessions/end"),
+])
+def test_a_token_opens_no_page_of_the_account(world: World, method: str, path: str) -> None:
+    """It acts in one tenant: who finds it must not see the others, nor end the person's sessions."""
+    answer = world.app.test_client().open(path, method=method, headers={"Authorization": f"Bearer {world.doctor.token}"})
+    assert answer.status_code == 401

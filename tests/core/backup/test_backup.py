@@ -14,13 +14,14 @@ import pytest
 import sqlalchemy as sa
 
 from core import clock
-from core.accounts.models import LoginSession
+from core.accounts import remember
+from core.accounts.models import Account, LoginSession, Remember
 from core.app import TeleradFlask
 from core.audit.models import Audit
 from core.audit.verify import first_bad
 from core.backup import create, record, release, restore, vault, verify
 from core.backup.vault import BackupRefused, Vault, make_key, vault_of
-from core.tenancy.sessions import all_tenants
+from core.tenancy.sessions import all_tenants, nobody
 from core.work import clockwork, held
 from core.work.models import Delivery, Lease, Outbox
 from plugin_sdk.ids import row_id
@@ -292,3 +293,25 @@ def test_work_is_held_and_let_go_once(house: object) -> None:
         session.flush()
         assert held.since(session) is None
         assert not held.release(session)
+
+
+def test_archived_entries_of_the_log_and_its_anchors_come_back_with_the_rest(place: Place, tmp_path: Path) -> None:
+    config = place.house.config
+    config.audit_archive.mkdir(parents=True)
+    (config.audit_archive / "HTEST-ops-1-2.jsonl").write_text('{"seq": 1}\n', encoding="utf-8")
+    config.audit_anchors.write_text('{"head": "x"}\n', encoding="utf-8")
+    create.create(place.house, tmp_path / "backup", PLAIN)
+    data, _ = back(place, tmp_path / "backup", tmp_path)
+    assert (data / "audit" / "archive" / "HTEST-ops-1-2.jsonl").read_text(encoding="utf-8") == '{"seq": 1}\n'
+    assert '{"head": "x"}' in (data / "audit" / "anchors.jsonl").read_text(encoding="utf-8")
+
+
+def test_a_login_that_was_remembered_before_the_backup_is_forgotten_by_the_restore(place: Place, tmp_path: Path) -> None:
+    with place.app.app_context(), nobody(write=True) as session:
+        account = session.scalars(sa.select(Account.id)).first()
+        assert account is not None
+        remember.issue(session, account)
+    create.create(place.house, tmp_path / "backup", PLAIN)
+    data, url = back(place, tmp_path / "backup", tmp_path)
+    with open_place(data, url), nobody() as session:
+        assert session.scalars(sa.select(Remember)).all() == []

@@ -116,3 +116,29 @@ class BadMigration(Plugin):
     """Its migrations are nowhere."""
 
     name, migrations = "bad_migration", "nowhere.to.be.found"
+
+
+def broken_figure(ctx: Ctx) -> dict[str, object]:
+    raise RuntimeError("no figures today")
+
+
+def figure(ctx: Ctx) -> dict[str, object]:
+    return {"counts": [("待办插件", 3, "/")]}
+
+
+class Figures(Plugin):
+    """Fills the workbench, and fails."""
+
+    name = "figures"
+
+    def register(self, reg: Registry) -> None:
+        reg.slot("workbench.count", "notices.html", load=f"{__name__}:broken_figure")
+
+
+class AdminsFigures(Plugin):
+    """Fills the workbench of administrators."""
+
+    name = "admins_figures"
+
+    def register(self, reg: Registry) -> None:
+        reg.slot("workbench.count", "notices.html", load=f"{__name__}:figure", code="hospital.plugin.manage")

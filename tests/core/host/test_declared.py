@@ -13,12 +13,13 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from core import clock
+from core.accounts import queries
 from core.app import create_app
 from core.cli.foreign import Operator
 from core.host import switches
 from core.host.loader import PluginFailed
 from core.run import migrate
-from core.tenancy.models import Role
+from core.tenancy.models import Membership, Role
 from core.tenancy.sessions import all_tenants
 from core.work import runner
 from core.work.models import Job
@@ -164,3 +165,42 @@ def test_a_process_that_finds_a_plugins_tables_not_as_its_code_wants_leaves_it_o
         migrate.leave_out_unmigrated(made.house)
     assert set(made.house.plugins.broken) == {"falls"}
     assert "consultation" in made.house.plugins.ready
+
+
+def test_nobody_who_left_is_told(on: Any, world: World) -> None:
+    with all_tenants(write=True) as db:
+        db.execute(
+            sa.update(Membership)
+            .where(Membership.tenant_id == world.hospital.id, Membership.account_id == world.doctor.account.id)
+            .values(left_at=clock.now())
+        )
+    tell(on, world)
+    assert everything.sent == []
+    with on.house.system_ctx(world.hospital.id) as ctx:
+        ctx.notify("request.returned", users=[world.doctor.account.id], code="hospital.request.create", ref="consultation:request:Y")
+    runner.drain(on.house)
+    ((_, note),) = everything.sent
+    assert world.doctor.account.id not in {u.id for u in note.users} and world.technician.account.id in {u.id for u in note.users}
+
+
+def test_a_figure_of_the_workbench_that_fails_is_said_and_leaves_the_page_standing(make: Callable[..., Any], world: World) -> None:
+    made = make(everything.Figures)
+    with made.app_context(), made.house.system_ctx(world.hospital.id) as ctx:
+        switches.enable(ctx, "figures")
+    with made.app_context():
+        (card,) = queries.cards(made.house, world.doctor.account.id)
+    assert [(str(c.label), c.number) for c in card.counts] == [("待确认报告", 0), ("暂不可用", None)]
+    page = world.doctor.browser().get("/").get_data(as_text=True)
+    assert "待确认报告" in page
+
+
+def test_a_figure_is_shown_to_those_who_hold_its_permission(make: Callable[..., Any], world: World) -> None:
+    made = make(everything.AdminsFigures)
+    with made.app_context(), made.house.system_ctx(world.hospital.id) as ctx:
+        switches.enable(ctx, "admins_figures")
+    with made.app_context():
+        shown = {
+            who: [str(c.label) for c in queries.cards(made.house, getattr(world, who).account.id)[0].counts]
+            for who in ("doctor", "h_admin")
+        }
+    assert shown == {"doctor": ["待确认报告"], "h_admin": ["待办插件", "待确认报告"]}

@@ -140,3 +140,15 @@ def test_tables_of_core_and_of_others_are_never_anybodys_to_purge(app: Any, hous
 def test_a_name_that_covers_a_table_of_core_leaves_the_plugin_out(name: str, reason: str) -> None:
     plugins = load_plugins(Declarations("core"), allowed=frozenset(), extra=(type("Named", (Plugin,), {"name": name}),))
     assert reason in plugins.broken[name]
+
+
+def test_tables_of_a_plugin_that_only_the_database_remembers_are_not_anothers_to_purge(stored: Any, tmp_path: Path) -> None:
+    with nobody(write=True) as session:
+        session.execute(sa.text("CREATE TABLE purged_ai_score (id INTEGER PRIMARY KEY)"))
+        session.execute(sa.text("CREATE TABLE alembic_version_purged_ai (version_num VARCHAR(32))"))
+    try:
+        purge.purge(stored, "purged", tmp_path / "out.gz")
+        assert names() == {"purged_ai_score", "alembic_version_purged_ai"}
+    finally:
+        purge.purge(stored, "purged_ai", tmp_path / "ai.gz")
+    assert names() == set()

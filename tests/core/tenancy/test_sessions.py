@@ -149,7 +149,7 @@ def test_a_timer_of_one_tenant_leaves_that_of_another_under_the_same_key_alone(m
         with world.app.app_context(), world.app.house.system_ctx(world.hospital.id) as ctx:
             ctx.at_time(at + timedelta(hours=n), "intake.process_upload", key="same", upload=str(n))
     with worlds[1].app.app_context(), worlds[1].app.house.system_ctx(worlds[1].hospital.id) as ctx:
-        ctx.cancel_time("same")
+        ctx.cancel_time("intake.process_upload", key="same")
     with worlds[0].app.app_context(), all_tenants() as db:
         tenants = [w.hospital.id for w in worlds]
         rows = db.scalars(sa.select(CoreTimer).where(CoreTimer.tenant_id.in_(tenants)).order_by(CoreTimer.id)).all()

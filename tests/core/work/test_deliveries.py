@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -239,3 +240,15 @@ def test_the_command_lists_what_gave_up_and_lets_it_try_again(
     assert CliRunner().invoke(commands(), ["work", "retry", ref]).output == f"{ref}\n"
     assert stage.deliveries(probe, world.hospital) == [(HEARD, "waiting", 0, "")]
     assert CliRunner().invoke(commands(), ["work", "retry"]).exit_code == 2
+
+
+def test_a_listener_that_hangs_stops_nobody_elses_delivery(
+    probe: TeleradFlask, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "SECONDS", 0.3)
+    stage.doing["bad"] = lambda _: time.sleep(2)
+    stage.emit(probe, world.hospital, "bad", "good")
+    started = time.monotonic()
+    drain(probe)
+    assert time.monotonic() - started < 2
+    assert stage.deliveries(probe, world.hospital) == [(HEARD, "waiting", 1, "Hung"), (HEARD, "done", 0, "")]

@@ -177,3 +177,18 @@ def test_who_was_served_last_is_found_by_an_index(probe: TeleradFlask, world: Wo
         last = sa.select(sa.func.max(Job.fence)).where(Job.tenant_id == 1)
         plan = db.execute(sa.text(f"EXPLAIN QUERY PLAN {last.compile(compile_kwargs={'literal_binds': True})}")).all()
     assert "ix_job_turn" in str(plan)
+
+
+def test_the_houses_own_jobs_run_one_at_a_time_and_leave_a_worker_for_images(probe: TeleradFlask, world: World) -> None:
+    with probe.app_context(), all_tenants(write=True) as db:
+        for _ in range(2):
+            jobs.queue_row(db, "probe.job", tenant_id=None, args={"word": "long"})
+    first = take(probe)
+    assert owner(probe, first) is None
+    with probe.app_context(), all_tenants(write=True) as db:
+        assert turns.next_job(db, ["probe.job"]) is None
+    stage.enqueue(probe, world.hospital, "image")
+    assert owner(probe, take(probe)) == world.hospital.id
+    with probe.app_context(), all_tenants(write=True) as db:
+        db.execute(sa.update(Job).where(Job.id == first.id).values(state="done"))
+    assert owner(probe, take(probe)) is None
