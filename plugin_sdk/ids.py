@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from datetime import UTC, datetime
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 PUBLIC_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
@@ -25,6 +26,14 @@ def row_id() -> str:
 def first_id(seconds: float) -> str:
     """The least id that :func:`row_id` could have made at a time (seconds since 1970, UTC)."""
     return _encode((int(seconds * 1000) & (2**48 - 1)) << 80)
+
+
+def made_at(public_id: str) -> datetime:
+    """When a row's id was made, UTC: the time in its uuid7."""
+    value = 0
+    for letter in public_id:
+        value = value << 5 | ALPHABET.index(letter)
+    return datetime.fromtimestamp((value >> 80) / 1000, UTC)
 
 
 def random_id() -> str:

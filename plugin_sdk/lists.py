@@ -132,6 +132,8 @@ class ListSpec:
     :param export: permissions of which one lets a person export it, one per side; none: nobody
     :param reveal: permissions that allow an export with whole names
     :param called: how a row is named to people, in the multi-select bar
+    :param entered: column of the instant (UTC) at which a row last came to where it is, when rows enter the list by a
+        change of state; ``None``: they enter by being made
     """
 
     name: str
@@ -154,6 +156,7 @@ class ListSpec:
     reveal: Sequence[str] = ()
     views: Sequence[ListView] = ()
     called: Callable[[Any], str] = lambda row: ""
+    entered: Any = None
 
     @property
     def dom_id(self) -> str:

@@ -33,10 +33,6 @@ def last_day(ctx: Ctx) -> str:
     return (ctx.now() - timedelta(days=1)).astimezone(ZoneInfo(ctx.tenant.zone)).strftime("%Y-%m-%dT%H:%M")
 
 
-def masked_name(name: str) -> str:
-    """张*: the first character stays; nothing stays of nothing."""
-    return f"{name[0]}*" if name.strip() else ""
-
 
 def stamp(at: datetime) -> str:
     """``YYYY-MM-DDTHH:MM:SS.sssZ``, UTC: how times stand in digests."""

@@ -18,6 +18,7 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parent.parent
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extract")]
 OPTIONS = {"**/templates/**.html": {"trimmed": "true", "silent": "false"}}
+CHINESE = (("\u3000", "\u303f"), ("\u4e00", "\u9fff"), ("\uff00", "\uffef"))
 KEYWORDS = {"_": None, "_l": None, "lazy": None, "gettext": None}
 
 
@@ -30,14 +31,14 @@ def owners() -> Iterator[tuple[str, list[Path], Path]]:
 
 
 def extracted(folders: list[Path]) -> Catalog:
-    """Texts with Chinese in them: the others need no translation."""
+    """Texts with Chinese in them, its punctuation included: the others need no translation."""
     found = Catalog(locale="en", project="Telerad", charset="utf-8")
     for folder in folders:
         for name, _, text, _, _ in extract_from_dir(
             folder, METHODS, OPTIONS, KEYWORDS,
             directory_filter=lambda d: Path(d).name not in ("vendor", "ohif", "node_modules", "fonts", "static"),
         ):
-            if isinstance(text, str) and any("\u4e00" <= c <= "\u9fff" for c in text):
+            if isinstance(text, str) and any(low <= c <= high for c in text for low, high in CHINESE):
                 found.add(text, locations=[(str((folder / name).relative_to(ROOT)), 1)])
     return found
 

@@ -150,9 +150,10 @@ def _uploads(writing: Writing, photograph: Path, taken: snapshot.Snapshot) -> It
     """Parts first: a job may finish with them meanwhile, and then their objects are in the store."""
     for part in snapshot.parts(photograph, taken.dialect, taken.tools):
         source = writing.house.config.uploads / part
-        if source.is_file():
-            name = f"uploads/{part}"
-            yield _copy(writing, source, name)
+        try:
+            yield _copy(writing, source, f"uploads/{part}")
+        except FileNotFoundError:
+            continue
 
 
 def _store(writing: Writing, photograph: Path, taken: snapshot.Snapshot) -> Iterator[Kept]:

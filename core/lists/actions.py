@@ -60,16 +60,33 @@ def _view(action: RowAction, row: Any) -> ActionView | None:
 
 
 def many_of(ctx: Any, spec: ListSpec) -> Sequence[ActionView]:
-    return [
-        ActionView(key=a.key, label=a.label, url=a.url(), method="post", least=a.least, most=a.most)
-        for a in _many(ctx, spec)
-    ]
+    return [_many_view(spec, a) for a in _many(ctx, spec)]
+
+
+def _many_view(spec: ListSpec, action: ManyAction) -> ActionView:
+    try:
+        url, why = action.url(), ""
+    except Exception:  # foreign code: the list stays, the button stands grey
+        log.exception("many-row action failed", extra={"place": f"{spec.name}:{action.key}"})
+        url, why = "", str(UNAVAILABLE)
+    return ActionView(
+        key=action.key, label=action.label, url=url, method="post", least=action.least, most=action.most, disabled_reason=why
+    )
 
 
 def refused_of(ctx: Any, spec: ListSpec, row: Any) -> Mapping[str, str]:
     """Why each many-row action cannot take this row, by its key; the row named as people call it."""
     name = spec.called(row)
-    return {a.key: f"{name} {a.reason(row)}".strip() for a in _many(ctx, spec) if not a.when(row)}
+    return {a.key: f"{name} {why}".strip() for a in _many(ctx, spec) if (why := _against(spec, a, row)) is not None}
+
+
+def _against(spec: ListSpec, action: ManyAction, row: Any) -> str | None:
+    """Why an action cannot take a row, ``None`` when it can."""
+    try:
+        return None if action.when(row) else str(action.reason(row))
+    except Exception:  # foreign code: the row is not taken, and says why
+        log.exception("many-row action failed", extra={"place": f"{spec.name}:{action.key}"})
+        return str(UNAVAILABLE)
 
 
 def _many(ctx: Any, spec: ListSpec) -> list[ManyAction]:

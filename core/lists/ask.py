@@ -15,8 +15,8 @@ from plugin_sdk.errors import Invalid
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.lists import Column, ListSpec
 
-RESERVED = frozenset({"after", "before", "n", "at", "view", "limit", "csrf_token"})
-"""Query words about the place in a list, not about what is in it."""
+RESERVED = frozenset({"after", "before", "n", "at", "view", "limit", "mark", "row", "tabs", "csrf_token"})
+"""Query words about the place in a list and of its poll, not about what is in it."""
 EXACT = _l("已按编号查找，默认时间范围不生效")
 
 
@@ -35,6 +35,8 @@ class Ask:
     exact: bool
     plain: bool
     inclusive: bool = False
+    place: Any = None
+    """Where to go on, known already: for one who reads all pages while rows come and go."""
 
     @property
     def descending(self) -> bool:
@@ -66,9 +68,9 @@ def read(ctx: Any, spec: ListSpec, columns: Sequence[Column], args: MultiDict[st
 def shown_of(columns: Iterable[Column], chosen: Sequence[str]) -> list[Column]:
     """The chosen columns in their chosen order, those that identify always; the default for no choice."""
     columns = list(columns)
-    picked = set(chosen) & {c.key for c in columns if not c.fixed}
-    if not picked:
+    if not {c.key for c in columns} & set(chosen):
         return [c for c in columns if c.fixed or c.default]
+    picked = set(chosen)
     place = {key: n for n, key in reversed(list(enumerate(chosen)))}
     unplaced = [c for c in columns if c.fixed and c.key not in place]
     return unplaced + sorted((c for c in columns if c.key in place and (c.fixed or c.key in picked)), key=lambda c: place[c.key])

@@ -69,7 +69,7 @@ def start(list_name: str) -> ResponseReturnValue:
 @bp.get("/exports")
 @requires(*HOME)
 def index() -> ResponseReturnValue:
-    return render_template("exports.html", lines=_lines(), fragment=False)
+    return render_template("exports.html", lines=_lines(), fragment=request.headers.get("HX-Target") == "section#exports")
 
 
 @bp.get("/exports/progress")

@@ -12,13 +12,14 @@ from typing import Any
 from sqlalchemy import Select, func, literal, select, tuple_
 
 from core.lists.ask import Ask
+from plugin_sdk.ids import made_at
 from plugin_sdk.lists import ListSpec
 
 
 def rows_of(ctx: Any, spec: ListSpec, ask: Ask) -> tuple[list[Any], bool, bool]:
     """One page of rows. :return: the rows, whether more come after, whether more come before"""
     place = _place(ctx, spec, ask)
-    backwards = place is not None and not ask.after
+    backwards = place is not None and bool(ask.before) and not ask.after
     down = ask.descending != backwards
     stmt = statement(ctx, spec, ask)
     if place is not None:
@@ -47,9 +48,13 @@ def count(ctx: Any, spec: ListSpec, ask: Ask, most: int) -> int:
 
 
 def newer(ctx: Any, spec: ListSpec, ask: Ask, mark: str, shown: Sequence[str], most: int) -> int:
-    """Rows that the filters leave, made after ``mark`` (a public id) and not on the page, counted up to ``most``."""
+    """Rows that the filters leave, come since ``mark`` (a public id) and not on the page, counted up to ``most``.
+
+    They come by being made; in a list that says when they ``entered``, also by a change of state.
+    """
+    since = spec.public_id > mark if spec.entered is None else spec.entered > made_at(mark)
     inner = (
-        spec.query(ctx).where(*ask.where, spec.public_id > mark, spec.public_id.not_in(shown))
+        spec.query(ctx).where(*ask.where, since, spec.public_id.not_in(shown))
         .with_only_columns(spec.pk).order_by(None).limit(most).subquery()
     )
     return int(ctx.db.scalar(select(func.count()).select_from(inner)))
@@ -68,9 +73,14 @@ def _joined(stmt: Select[Any], ask: Ask) -> Select[Any]:
 
 def _place(ctx: Any, spec: ListSpec, ask: Ask) -> Any:
     """Where the neighbouring page ended, read back from its last row; ``None`` if there is none or it has gone."""
+    if ask.place is not None:
+        return ask.place
     row = ask.after or ask.before
-    if not row:
-        return None
+    return place_of(ctx, spec, ask, row) if row else None
+
+
+def place_of(ctx: Any, spec: ListSpec, ask: Ask, row: str) -> Any:
+    """Where a row stands in the order, by its public id; ``None`` if it is not in scope any more."""
     sort = ask.sort.sort
     stmt = _joined(spec.query(ctx).where(spec.public_id == row), ask).with_only_columns(sort, spec.pk).order_by(None)
     found = ctx.db.execute(stmt).one_or_none()

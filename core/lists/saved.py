@@ -20,6 +20,8 @@ from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.lists import ListSpec
 
 MOST = 20
+LONGEST = 2000
+"""Characters of a view's query; a longer one is refused, not cut: it would then say something else."""
 """Views that a person may save per list."""
 COUNTED = 1000
 """A tab counts no further; it then says 999+."""
@@ -88,9 +90,11 @@ def save(ctx: Any, spec: ListSpec, *, name: str, query: str, counted: bool) -> S
     if any(v.name == name for v in existing):
         raise NameTaken
     query = kept(args_of(query))
+    if len(query) > LONGEST:
+        raise Invalid(errors=[{"field": "query", "message": str(_l("筛选条件过长，无法存为视图"))}])
     read(ctx, spec, columns_of(ctx, spec), args_of(query), page=True)
     row = SavedView(
-        account_id=ctx.user.id, list_name=spec.name, name=name, query=query[:2000], counted=counted, created_at=ctx.now()
+        account_id=ctx.user.id, list_name=spec.name, name=name, query=query, counted=counted, created_at=ctx.now()
     )
     ctx.db.add(row)
     ctx.db.flush()

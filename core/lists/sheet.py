@@ -20,7 +20,7 @@ from core.excel import Sheet
 from core.host.house import member_permissions
 from core.lists import fetch
 from core.lists.ask import read
-from core.lists.exports import columns_for
+from core.lists.exports import columns_for, most
 from core.lists.models import RUNNING, ListExport
 from core.lists.page import Page
 from core.lists.parts import columns_of, find, may_export, may_reveal
@@ -81,23 +81,26 @@ def _write(ctx: TenantCtx, row: ListExport) -> bytes:
     permissions = member_permissions(ctx.tenant.id, row.account_id)
     if permissions is None:
         raise NotFound
-    written, after = 0, None
+    written, place, more = 0, None, True
     with _as_person(ctx, row, permissions) as person:
-        page = _chunk(person, row, after)
+        page = _chunk(person, row, None, 1)
         sheet = Sheet(str(page.spec.title), [c.label for c in page.ask.shown])
     with sheet:
-        while after != "":
+        while more and written < most():
             with _as_person(ctx, row, permissions) as person:
-                page = _chunk(person, row, after)
+                page = _chunk(person, row, place, min(CHUNK, most() - written))
                 for one in page.rows:
                     sheet.add(_cells(page, one, masked=row.masked, zone=ctx.tenant.zone))
+                if more := page.more_after:
+                    place = fetch.place_of(person, page.spec, page.ask, page.key(page.rows[-1]))
+                    assert place is not None, "a row of this transaction has a place"
             written += len(page.rows)
-            after = page.key(page.rows[-1]) if page.more_after else ""
             _progress(ctx, row, written)
         return sheet.data()
 
 
-def _chunk(person: TenantCtx, row: ListExport, after: str | None) -> Page:
+def _chunk(person: TenantCtx, row: ListExport, place: Any, limit: int) -> Page:
+    """:param place: where the last chunk ended; its row may have gone meanwhile"""
     spec = find(person, row.list_name)
     if not may_export(person, spec) or not (row.masked or may_reveal(person, spec)):
         raise Forbidden
@@ -106,7 +109,7 @@ def _chunk(person: TenantCtx, row: ListExport, after: str | None) -> Page:
     ask = read(person, spec, columns, args, page=True)
     wanted = {c.key: c for c in columns_for(person, spec)}
     shown = [wanted[key] for key in row.ask["columns"] if key in wanted]
-    ask = replace(ask, shown=shown, limit=CHUNK, after=after)
+    ask = replace(ask, shown=shown, limit=limit, place=place)
     rows, more, before = fetch.rows_of(person, spec, ask)
     return Page(ctx=person, spec=spec, ask=ask, columns=columns, rows=rows, more_after=more, more_before=before)
 

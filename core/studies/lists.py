@@ -16,7 +16,7 @@ from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.ids import fold
 from plugin_sdk.lists import Column, Filter, ListSpec, ListView, RowAction
 from plugin_sdk.types import Badge, Ctx
-from plugin_sdk.words import SEX, end_moment, last_day, masked_name, moment
+from plugin_sdk.words import SEX, end_moment, last_day, moment
 
 STATUS = {"normal": _l("正常"), "locked": _l("锁定"), "requested": _l("已申请"), "completed": _l("已完成")}
 MODALITIES = ("MR", "CT", "DR", "DX", "US")
@@ -161,7 +161,7 @@ STUDIES = ListSpec(
         Column(key="preview", label=_l("预览"), cell=lambda r: PreviewCell(url_for("studies.images", id=r.public_id)), macro="preview", fixed=True),
         Column(key="accession_number", label=_l("检查编号"), cell=lambda r: r.accession or "-", sort=Study.accession, fixed=True),
         Column(key="patient_id", label=_l("病人ID"), cell=lambda r: r.patient.pid or "-", sort=Patient.pid, fixed=True),
-        Column(key="name", label=_l("姓名"), cell=lambda r: r.patient.name or _l("未知"), sort=Patient.pinyin, macro="strong", mask=masked_name),
+        Column(key="name", label=_l("姓名"), cell=lambda r: r.patient.name or _l("未知"), sort=Patient.pinyin, macro="strong", mask=masking.name),
         Column(key="age", label=_l("年龄"), cell=lambda r: r.age or _l("未知"), align="right"),
         Column(key="sex", label=_l("性别"), cell=lambda r: SEX.get(r.patient.sex, "-")),
         Column(key="body_part", label=_l("检查部位"), cell=lambda r: r.description or r.body_part or "-"),

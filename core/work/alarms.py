@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,14 @@ from core.work.models import Delivery, Job
 if TYPE_CHECKING:
     from core.host.house import Application
 
+log = logging.getLogger(__name__)
 OPERATOR = "operator"
 
 
 def parked(db: Session, house: Application, delivery: Delivery) -> None:
-    """Tell the tenant's administrators and the platform's operators that an event was not delivered."""
+    """Tell the tenant's administrators, and operators who are members, that an event was not delivered."""
     spec = house.plugins.house.notice_kinds["delivery.parked"]
-    accounts = [*_managers(db, delivery.tenant_id), *_operators(db)]
+    accounts = _told(db, delivery.tenant_id)
     notices.tell(
         db, spec, tenant_id=delivery.tenant_id, accounts=accounts, ref=f"work:delivery:{delivery.id}",
         facts={"plugin": delivery.plugin, "error": delivery.err},
@@ -30,31 +32,28 @@ def parked(db: Session, house: Application, delivery: Delivery) -> None:
 
 
 def failed(db: Session, house: Application, job: Job) -> None:
-    """Tell whoever started a job that it failed for good; the house's own jobs are the operators' business."""
+    """Tell whoever started a job that it failed for good. The house's own jobs have no tenant to tell: the log, the doctor
+    and ``telerad work list`` name them."""
     if job.tenant_id is None:
+        log.error("a job of the house gave up", extra={"job_name": job.name, "job_id": job.public_id, "error": job.err})
         return
     spec = house.plugins.house.notice_kinds["job.failed"]
-    accounts = [job.account_id] if job.account_id else [*_managers(db, job.tenant_id), *_operators(db)]
+    accounts = [job.account_id] if job.account_id else _told(db, job.tenant_id)
     notices.tell(
         db, spec, tenant_id=job.tenant_id, accounts=accounts, ref=f"work:job:{job.public_id}",
         facts={"job": job.name, "error": job.err},
     )
 
 
-def _managers(db: Session, tenant_id: int) -> Sequence[int]:
-    """Who may switch the tenant's plugins."""
+def _told(db: Session, tenant_id: int) -> Sequence[int]:
+    """Members who may switch the tenant's plugins, or run the platform: nobody else could open the notice."""
     side = db.get_one(Tenant, tenant_id).kind
     held = db.execute(
-        sa.select(Account.id, Role.permissions)
+        sa.select(Account.id, Account.platform_role, Role.permissions)
         .join(Membership, Membership.account_id == Account.id)
         .join(Role, Role.id == Membership.role_id)
         .where(Membership.tenant_id == tenant_id, Membership.left_at.is_(None), Account.disabled_at.is_(None))
         .order_by(Account.id)
     )
-    return [account for account, codes in held if f"{side}.plugin.manage" in codes]
+    return [account for account, role, codes in held if role == OPERATOR or f"{side}.plugin.manage" in codes]
 
-
-def _operators(db: Session) -> Sequence[int]:
-    return db.scalars(
-        sa.select(Account.id).where(Account.platform_role == OPERATOR, Account.disabled_at.is_(None)).order_by(Account.id)
-    ).all()

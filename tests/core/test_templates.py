@@ -39,10 +39,15 @@ def test_our_style_sheets_use_hex_colours_only(sheet: Path) -> None:
     assert re.findall(r"\b(?:oklch|oklab|hsla?|rgba?|color-mix|light-dark)\(", sheet.read_text("utf-8")) == []
 
 
+STORES = {("offline.js", "indexedDB")}
+"""The one script that keeps something in the browser: text the server does not have yet, encrypted."""
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.name)
 def test_our_scripts_neither_evaluate_text_nor_store_anything(script: Path) -> None:
     forbidden = r"\beval\(|new Function|innerHTML|outerHTML\s*=|insertAdjacentHTML|localStorage|sessionStorage|indexedDB"
-    assert re.findall(forbidden, script.read_text("utf-8")) == []
+    found = re.findall(forbidden, script.read_text("utf-8"))
+    assert [word for word in found if (script.name, word) not in STORES] == []
 
 
 def luminance(colour: str) -> float:

@@ -1,17 +1,15 @@
-"""One furnished product for all walks over its pages, and one browser."""
+"""The running product, once per module or furnished once for all walks over its pages; one browser per module."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.e2e.desk import CHROMIUM
 from tests.e2e.product import Product
 from tests.e2e.stage import Requests, furnish
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 
@@ -26,7 +24,17 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Produc
 
 
 @pytest.fixture(scope="module")
-def walker() -> Iterator[Browser]:
+def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The product with the demo house; a module's ``DEMO`` are arguments of that command."""
+    made = Product(tmp_path_factory.mktemp("product"))
+    made.command("demo", *getattr(request.module, "DEMO", ()))
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield launched

@@ -25,6 +25,9 @@ from core.demo import phantom
 from core.demo.phantom import DemoPatient
 from core.demo.seed import PEOPLE
 from core.intake.command import ingest_paths
+from core.lists import saved
+from core.studies.lists import STUDIES
+from core.studies.models import Patient
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
 from core.work import runner
@@ -91,7 +94,20 @@ def furnish(product: Product) -> Requests:
     step(doctor, asked[0], "confirm", sha256=sealed)
     with app.app_context():
         runner.drain(app.house)
+    _small_things(app)
     return made
+
+
+def _small_things(app: TeleradFlask) -> None:
+    """What gives some dialogs their links: a phone in the images, a view that somebody saved."""
+    with app.app_context(), all_tenants(write=True) as db:
+        for patient in db.scalars(sa.select(Patient)):
+            patient.phone = "13812340000"
+    ctx = member(app, ADMIN_H).ctx()
+    with app.test_request_context("/t/HDEMO/"):
+        saved.save(ctx, STUDIES, name="CT", query="modality=CT", counted=True)
+        ctx.commit()
+        ctx.close()
 
 
 def add_study(app: TeleradFlask) -> None:

@@ -20,7 +20,7 @@ from core.tenancy.sessions import all_tenants
 from plugin_sdk.db import metadata
 from tests.conftest import Member, World
 from tests.contract import stage as contract
-from tests.e2e.conftest import CHROMIUM
+from tests.e2e.desk import CHROMIUM
 from tests.e2e.payloads import PAYLOADS
 from tests.e2e.stage import crawl
 from tests.e2e.test_workspace_browser import Server
@@ -193,11 +193,11 @@ def server(app: TeleradFlask) -> Iterator[Server]:
     server.stop()
 
 
-def test_no_text_becomes_anything_but_text_on_any_page(app: TeleradFlask, world: World, server: Server, walker: Browser) -> None:
+def test_no_text_becomes_anything_but_text_on_any_page(app: TeleradFlask, world: World, server: Server, browser: Browser) -> None:
     made, shown, opened = fill(world), "", set()
     editor = "document.querySelector('#ws-chosen').textContent !== ''"
     for member in (world.h_admin, world.g_admin):
-        visitor = Visitor(walker, server, member)
+        visitor = Visitor(browser, server, member)
         root = f"/t/{member.tenant.code}"
         starts = ["/", "/me", f"{root}/", f"{root}/notices", f"{root}/uploads"]
         if member is world.g_admin:
@@ -215,9 +215,9 @@ def test_no_text_becomes_anything_but_text_on_any_page(app: TeleradFlask, world:
     assert len(missing) <= 2, f"never shown as text: {missing}"
 
 
-def test_the_look_sees_each_payload_that_is_not_escaped(server: Server, walker: Browser, world: World) -> None:
+def test_the_look_sees_each_payload_that_is_not_escaped(server: Server, browser: Browser, world: World) -> None:
     """The control: markup put into a page as it is."""
-    visitor = Visitor(walker, server, world.h_admin)
+    visitor = Visitor(browser, server, world.h_admin)
     visitor.context.route("**/*", lambda route: route.abort() if "x7.invalid" in route.request.url else route.continue_())
     unseen = []
     for payload in [p for p in PAYLOADS if p.startswith("<") and "template" not in p and "noscript" not in p and "%" not in p]:

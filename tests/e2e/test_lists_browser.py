@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from datetime import date, datetime
 
 import openpyxl
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from core.demo import phantom
+from core.demo.phantom import DemoPatient
+from tests.e2e.desk import CHROMIUM, Desk
 from tests.e2e.product import Product
-from tests.e2e.test_story import CHROMIUM, Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")]
 TECHNICIAN, DOCTOR = "13800000001", "13800000002"
 ALL = "/t/HDEMO/studies?uploaded_from="
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    made = Product(tmp_path_factory.mktemp("product"))
-    made.command("demo")
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
+NAVY = "rgb(18, 57, 95)"
 
 
 def heads(page: Page) -> list[str]:
@@ -100,8 +86,22 @@ def test_a_changed_row_is_replaced_where_it_stands_and_new_rows_wait_above(brows
     expect(page.locator(f"#{before[2]}")).to_have_class(re.compile("changed"))
     expect(page.locator(f"#{before[2]} .mk-lock")).to_be_visible()
     assert [rows.nth(i).get_attribute("id") for i in range(rows.count())] == before
+    late_study(product)
+    tick(page)
+    expect(page.locator(".fresh")).to_contain_text("有 1 条新数据")
+    assert [rows.nth(i).get_attribute("id") for i in range(rows.count())] == before
+    page.locator("[data-refresh]").click()
+    expect(page.locator(".t tbody")).to_contain_text("LATE0001")
     desk.clean()
     other.clean()
+
+
+def late_study(product: Product) -> None:
+    """Let a study arrive while the list is open."""
+    patient = DemoPatient("演示辛^^", "LATE0001", "M", date(1980, 3, 4), "GB18030")
+    folder = product.data / "late"
+    phantom.head_ct(folder, patient=patient, at=datetime(2026, 11, 25, 9, 0), seed=81, slices=2)
+    assert '"stored": 2' in product.command("ingest", str(folder), "--tenant", "HDEMO")
 
 
 def test_keys_move_open_refresh_and_help_only_outside_fields(browser: Browser, product: Product) -> None:
@@ -121,6 +121,7 @@ def test_keys_move_open_refresh_and_help_only_outside_fields(browser: Browser, p
     page.keyboard.press("Escape")
     with page.expect_response(lambda r: "/studies?" in r.url):
         page.keyboard.press("r")
+    expect(page.locator(".t tbody tr.here")).to_have_count(0)
     expect(page.locator(".t tbody tr").first).to_be_visible()
     page.keyboard.press("j")
     page.keyboard.press("Enter")
@@ -154,7 +155,7 @@ def test_the_foot_bar_counts_names_what_it_refuses_and_takes_ranges(browser: Bro
     expect(bar).to_be_visible()
     expect(bar).to_contain_text("已选 3 项")
     expect(bar).to_contain_text("不可批量确认")
-    assert bar.evaluate("(e) => getComputedStyle(e).backgroundColor") != page.locator(".top").evaluate("() => 'rgba(0, 0, 0, 0)'")
+    assert bar.evaluate("(e) => getComputedStyle(e).backgroundColor") == NAVY
     expect(bar.locator("[data-many]")).to_have_attribute("aria-disabled", "true")
     bar.locator("[data-drop]").click()
     expect(bar).not_to_be_visible()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Error, Page, expect
 
-from tests.conftest import World
+from tests.conftest import Member, World
 from tests.e2e.test_workspace_browser import (  # noqa: F401
     CHROMIUM,
     FINDINGS,
@@ -230,3 +230,53 @@ def test_another_person_at_this_browser_cannot_read_what_was_kept(
         page = sit(member).report(accepted["id"])
         keys.append(page.locator("#ws").get_attribute("data-key"))
     assert keys[0] and keys[1] and keys[0] != keys[1]
+
+
+def enter(desk: Desk, member: Member) -> Page:
+    """Let a member in at a browser that somebody used before."""
+    cookie = member.browser().get_cookie("session")
+    assert cookie is not None
+    desk.context.add_cookies([{"name": "session", "value": cookie.value, "url": desk.server.url}])
+    page = desk.context.new_page()
+    page.goto(f"{desk.server.url}/")
+    return page
+
+
+def leave(page: Page) -> None:
+    page.locator(".top .menu summary").last.click()
+    page.get_by_role("button", name="退出登录").click()
+    page.wait_for_url("**/login", timeout=20_000)
+
+
+def test_a_log_out_before_anything_was_kept_leaves_a_browser_that_can_keep(
+    world: World, accepted: dict[str, Any], sit: Callable[..., Desk]  # noqa: F811
+) -> None:
+    desk = sit(world.reader)
+    leave(enter(desk, world.reader))
+    enter(desk, world.reader).close()
+    page = writing(desk, accepted["id"])
+    page.route("**/draft", lambda route: route.abort())
+    page.fill("#findings", "还没有送到。")
+    page.wait_for_timeout(600)
+    assert len(kept(page)) == 1
+
+
+def test_who_logs_out_leaves_the_text_of_others_and_what_could_not_be_saved(
+    world: World, accepted: dict[str, Any], sit: Callable[..., Desk]  # noqa: F811
+) -> None:
+    desk = sit(world.reader)
+    page = writing(desk, accepted["id"])
+    page.route("**/draft", lambda route: route.abort())
+    page.fill("#findings", "还没有送到。")
+    page.wait_for_timeout(600)
+    crash(page)
+    colleague = enter(desk, world.reader2)
+    leave(colleague)
+    assert len(kept(colleague)) == 1
+    back = enter(desk, world.reader)
+    report = writing(desk, accepted["id"])
+    report.route("**/draft", lambda route: route.abort())
+    report.locator("#findings").press_sequentially("再写一句。")
+    report.wait_for_timeout(600)
+    leave(back)
+    assert len(kept(back)) == 1

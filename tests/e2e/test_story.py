@@ -6,45 +6,24 @@ import os
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from core.demo import phantom
 from core.demo.phantom import DemoPatient
-from core.demo.seed import PASSWORD
+from tests.e2e.desk import ARTIFACTS, CHROMIUM, Desk
 from tests.e2e.product import Product
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")]
-ARTIFACTS = Path(os.environ.get("TELERAD_ARTIFACTS", "artifacts"))
+DEMO = ("--no-studies",)
 FINDINGS = "颅骨结构完整，脑实质密度均匀，右侧基底节区见一低密度灶，大小约 8.2 mm × 7.5 mm。"
 IMPRESSION = "右侧基底节区腔隙灶，建议随访。"
-WATCH = """window.problems = []
-addEventListener("securitypolicyviolation", (e) => problems.push(`${e.violatedDirective} ${e.blockedURI}`))"""
 INK = """(canvas) => { const c = canvas.getContext("2d"); if (!c) return -1
   const d = c.getImageData(0, 0, canvas.width, canvas.height).data; const seen = new Set()
   for (let i = 0; i < d.length; i += 4) seen.add(d[i]); return seen.size }"""
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    made = Product(tmp_path_factory.mktemp("product"))
-    made.command("demo", "--no-studies")
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -57,36 +36,6 @@ def study_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for path in paths:
             archive.write(path, path.name)
     return target
-
-
-class Desk:
-    """A person at a browser; collects every policy violation and console error."""
-
-    def __init__(self, browser: Browser, product: Product, phone: str) -> None:
-        self.product = product
-        self.context = browser.new_context(viewport={"width": 1600, "height": 900}, accept_downloads=True)
-        self.context.add_init_script(WATCH)
-        self.problems: list[str] = []
-        self.context.on("console", lambda m: self.problems.append(m.text) if m.type == "error" else None)
-        self.page = self.context.new_page()
-        self.page.goto(f"{product.url}/login")
-        self.page.fill("[name=phone]", phone)
-        self.page.fill("[name=password]", PASSWORD)
-        self.page.click("form button.btn-primary")
-        self.page.wait_for_url(f"{product.url}/")
-
-    def go(self, path: str) -> Page:
-        self.page.goto(f"{self.product.url}{path}")
-        return self.page
-
-    def shot(self, name: str, page: Page | None = None) -> None:
-        ARTIFACTS.mkdir(parents=True, exist_ok=True)
-        (page or self.page).screenshot(path=ARTIFACTS / f"{name}.png")
-
-    def clean(self) -> None:
-        found = [*self.problems, *(v for p in self.context.pages for v in p.evaluate("window.problems || []"))]
-        assert found == []
-        self.context.close()
 
 
 @pytest.mark.feature("S-010")

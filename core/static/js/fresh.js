@@ -8,7 +8,7 @@ const fetched = async () => {
   return answer.ok ? answer.text() : ""
 }
 const show = (dialog, page) => {
-  dialog.innerHTML = page
+  dialog.replaceChildren(...new DOMParser().parseFromString(page, "text/html").body.childNodes)
   dialog.querySelector("h2").id = "fresh-title"
   dialog.querySelector("[name=next]")?.remove()
   dialog.querySelector("[name=fresh_password]").focus()

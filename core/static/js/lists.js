@@ -1,7 +1,7 @@
 // Lists: row keys, the multi-select bar, order of columns, and what became of an open list.
 (() => {
   "use strict"
-  const { inText, closeMenus } = window.telerad
+  const { inText, closeMenus, send, word } = window.telerad
   const boxes = (root) => [...root.querySelectorAll("[name=row]")]
 
   document.addEventListener("alpine:init", () => {
@@ -95,11 +95,19 @@
     if (!list) return location.reload()
     window.htmx.ajax("GET", location.pathname + location.search, { source: list, target: `#${list.id}`, swap: "outerHTML" })
   }
+  // A row that is no longer there says so and can no longer be chosen.
+  const leave = (row) => {
+    if (row.classList.contains("gone")) return
+    row.classList.add("gone")
+    const box = row.querySelector("[name=row]")
+    if (box) { box.checked = false; box.disabled = true; box.dispatchEvent(new Event("change", { bubbles: true })) }
+    row.querySelector("td.act")?.replaceChildren(word("left"))
+  }
   const replace = (list, fresh) => {
     const found = new Map([...fresh.querySelectorAll("tbody > tr")].map((row) => [row.id, row]))
     for (const old of list.querySelectorAll(".t tbody > tr")) {
       const row = found.get(old.id)
-      old.classList.toggle("gone", !row)
+      if (!row) leave(old)
       if (!row || row.dataset.stamp === old.dataset.stamp || old.querySelector("details[open]") || old.contains(document.activeElement)) continue
       const made = document.importNode(row, true), box = made.querySelector("[name=row]")
       if (box) box.checked = old.querySelector("[name=row]")?.checked ?? false
@@ -136,6 +144,22 @@
   }
   document.addEventListener("telerad:tick", look, true)
   document.addEventListener("click", (event) => { if (event.target.closest("[data-refresh]")) refresh() })
+
+  // --- exports under way: two seconds, only while seen; the focus stays where it is
+  const watch = async () => {
+    const shown = document.querySelector("#exports[data-progress]")
+    if (!shown || document.hidden) return
+    try {
+      const answer = await send(shown.dataset.progress, { redirect: "manual" })
+      if (!answer.ok || !shown.isConnected) return
+      const made = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("exports")
+      const focus = shown.contains(document.activeElement) ? document.activeElement.id : ""
+      shown.replaceWith(document.importNode(made, true))
+      window.htmx.process(document.getElementById("exports"))
+      if (focus) document.getElementById(focus)?.focus()
+    } catch { /* the next beat asks again; a lost connection is said elsewhere */ }
+  }
+  setInterval(watch, 2000)
 
   // --- order of columns: drag, or Alt and an arrow; the form sends fields in the order they stand
   let dragged = null

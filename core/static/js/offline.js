@@ -18,6 +18,20 @@ const within = async (mode, act) => {
   } finally { db.close() }
 }
 
+// Drop what was kept for a person, at log-out. A browser that never kept anything is left without a database.
+export const forget = (user) => new Promise((done, fail) => {
+  const ask = indexedDB.open(DATABASE, 1)
+  ask.onupgradeneeded = () => ask.transaction.abort()
+  ask.onerror = () => done()
+  ask.onblocked = () => fail(ask.error)
+  ask.onsuccess = () => {
+    const db = ask.result, work = db.transaction(STORE, "readwrite")
+    work.objectStore(STORE).delete(IDBKeyRange.bound(`${user}.`, `${user}.\uffff`))
+    work.oncomplete = () => { db.close(); done() }
+    work.onerror = work.onabort = () => { db.close(); fail(work.error) }
+  }
+})
+
 // key: Base64 of 32 bytes; name: ids only. keep() and drop() run one after the other and answer whether it worked.
 export const makeStore = ({ key, name }) => {
   const label = new TextEncoder().encode(name)

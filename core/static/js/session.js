@@ -53,15 +53,17 @@
   const save = () => saving ??= (() => {
     const waits = []
     document.dispatchEvent(new CustomEvent("telerad:ending", { detail: waits }))
-    return Promise.race([Promise.allSettled(waits), later(WAIT)])
+    const all = Promise.allSettled(waits).then((done) => done.every(({ status, value }) => status === "fulfilled" && value !== false))
+    return Promise.race([all, later(WAIT).then(() => false)])
   })()
   // Tabs that have something to save say so, and say when it is done.
   let busy = 0
   const saveAll = async () => {
     busy = 0
     say("ending")
-    await Promise.all([save(), later(200)])
+    const [saved] = await Promise.all([save(), later(200)])
     for (let waited = 0; busy > 0 && waited < WAIT; waited += 100) await later(100)
+    return saved && busy <= 0
   }
   const caret = () => {
     const { activeElement: field } = document
@@ -71,7 +73,7 @@
   const leave = () => { leaving = true; location.assign(`${loginUrl}?next=${encodeURIComponent(location.pathname + location.search + place)}`) }
   const end = async () => {
     leaving = true
-    await saveAll()
+    if (await saveAll()) await Promise.race([wipe().catch(() => undefined), later(1000)])
     try {
       const answer = await send(document.querySelector(".top form[action$=logout]")?.action ?? "/logout", { method: "POST", redirect: "manual" })
       if (answer.status >= 500) throw new Error("not logged out")
@@ -153,17 +155,13 @@
   }, true)
 
   // --- logging out saves and wipes what this browser kept, and tells the other tabs
-  const wipe = () => new Promise((done) => {
-    const ask = indexedDB.open("telerad")
-    ask.onsuccess = () => { for (const name of ask.result.objectStoreNames) ask.result.transaction(name, "readwrite").objectStore(name).clear(); ask.result.close(); done() }
-    ask.onerror = () => done()
-  })
+  // Only one's own, and only when the server has it all: others' text waits for them, one's own that was not saved for oneself.
+  const wipe = () => import("./offline.js").then(({ forget }) => forget(user))
   document.addEventListener("submit", async (event) => {
     const form = event.target
     if (!form.matches(".top form[action$=logout]") || leaving) return
     event.preventDefault()
-    await saveAll()
-    await Promise.race([wipe().catch(() => undefined), later(1000)])
+    if (await saveAll()) await Promise.race([wipe().catch(() => undefined), later(1000)])
     leaving = true
     say("left")
     form.submit()

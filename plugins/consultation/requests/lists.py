@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import url_for
 
+from plugin_sdk import masking
 from plugin_sdk.consultation import Event, State, Urgency
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
@@ -15,7 +16,7 @@ from plugin_sdk.ids import fold
 from plugin_sdk.lists import Column, Filter, ListSpec, ListView, ManyAction, RowAction
 from plugin_sdk.types import Badge, Ctx
 from plugin_sdk.web import ctx
-from plugin_sdk.words import SEX, end_moment, last_day, masked_name, moment
+from plugin_sdk.words import SEX, end_moment, last_day, moment
 from plugins.consultation.models import Request
 from plugins.consultation.requests import queries
 from plugins.consultation.requests.cells import StateCell, TimeLeft
@@ -97,7 +98,7 @@ def _columns(side: str) -> dict[str, Column]:
     return {
         "accession_number": Column(key="accession_number", label=_l("检查编号"), cell=lambda r: r.exam_no or "-", sort=Request.exam_no, fixed=True),
         "patient_id": Column(key="patient_id", label=_l("病人ID"), cell=lambda r: r.pid or "-", sort=Request.pid, fixed=True),
-        "name": Column(key="name", label=_l("姓名"), cell=lambda r: r.name or _l("未知"), sort=Request.pinyin, macro="strong", mask=masked_name),
+        "name": Column(key="name", label=_l("姓名"), cell=lambda r: r.name or _l("未知"), sort=Request.pinyin, macro="strong", mask=masking.name),
         "age": Column(key="age", label=_l("年龄"), cell=lambda r: r.age or _l("未知"), align="right"),
         "sex": Column(key="sex", label=_l("性别"), cell=lambda r: SEX.get(r.sex, "-")),
         "body_part": Column(key="body_part", label=_l("检查部位"), cell=lambda r: r.part_names or "-"),
@@ -143,6 +144,7 @@ REQUESTS = ListSpec(
     query=queries.requests,
     pk=Request.id,
     public_id=Request.public_id,
+    entered=Request.moved_at,
     key=queries.row_key,
     sort="-requested_at",
     badges=badges,
@@ -211,6 +213,7 @@ PENDING = ListSpec(
     query=lambda c: queries.requests(c).where(_PENDING),
     pk=Request.id,
     public_id=Request.public_id,
+    entered=Request.moved_at,
     key=queries.row_key,
     sort="due_at",
     badges=badges,
@@ -263,6 +266,7 @@ COMPLETED = ListSpec(
     query=lambda c: queries.requests(c).where(Request.state.in_(DONE)),
     pk=Request.id,
     public_id=Request.public_id,
+    entered=Request.moved_at,
     key=queries.row_key,
     sort="-requested_at",
     badges=badges,

@@ -228,6 +228,29 @@ def test_a_running_export_stops_at_the_next_chunk_when_it_is_cancelled(
     assert written == [3] and last(world.doctor).file_id is None
 
 
+@pytest.mark.parametrize("most", [50_000, 5])
+def test_rows_that_leave_or_come_while_it_is_written_neither_double_others_nor_pass_the_limit(
+    world: World, make_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    made = [ask(world, make_study(world)) for _ in range(7 if most > 7 else most)]
+    note = sheet._progress
+
+    def move(ctx: Any, row: Any, n: int) -> None:
+        note(ctx, row, n)
+        if n == 3:
+            gone = world.doctor.call("POST", f"/requests/{made[-3]['id']}/withdraw", {"version": made[-3]["version"], "reason": "重新检查"})
+            assert gone.status_code == 200
+            for _ in range(3):
+                ask(world, make_study(world))
+
+    with limits.changed(export_rows=most):
+        assert start(world.doctor, query="requested_from=&state=SUBMITTED&sort=-requested_at").status_code == 303
+        monkeypatch.setattr(sheet, "_progress", move)
+        world.drain()
+    numbers = [r[0] for r in rows(download(world.doctor, last(world.doctor).public_id))[1:]]
+    assert len(numbers) == len(set(numbers)) == len(made)
+
+
 def test_more_rows_than_a_sheet_may_hold_are_refused_with_the_limit(
     world: World, make_study: Callable[..., Study]
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,14 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from core.app import TeleradFlask, create_app
-from core.studies.lists import STUDIES
 from core.studies.models import Study
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
 from core.work import sweep
 from plugin_sdk.api import Plugin, Registry
 from plugin_sdk.db import db
-from plugin_sdk.lists import Column, RowAction
+from plugin_sdk.lists import Column, ManyAction, RowAction
 from plugin_sdk.types import Ctx, RowKey
 from tests.conftest import World
 from tests.core.lists.test_every_list import ids, link
@@ -116,14 +117,60 @@ def test_an_action_that_raises_stands_grey_and_the_others_work(
     assert 'title="暂不可用">打分' in text and "详情" in text
 
 
+ORDERS = ("accession_number", "modality", "series_count", "status", "uploader", "study_date", "instance_count", "uploaded_at")
+
+
 @pytest.mark.sqlite
-@pytest.mark.parametrize("column", [c for c in STUDIES.columns if isinstance(c.sort, sa.orm.InstrumentedAttribute) and c.sort.class_ is Study], ids=lambda c: c.key)
-def test_each_order_of_the_study_list_walks_an_index_and_sorts_nothing(house: Any, column: Column) -> None:
-    statement = sa.select(Study.id).where(Study.tenant_id == 1, Study.trashed_at.is_(None)).order_by(column.sort.desc(), Study.id.desc()).limit(51)
-    with db.engine.connect() as connection:
-        text = str(statement.compile(connection, compile_kwargs={"literal_binds": True}))
-        plan = " | ".join(r[-1] for r in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}"))
+@pytest.mark.parametrize("key", ORDERS)
+def test_each_order_of_the_study_list_walks_an_index_and_sorts_nothing(
+    app: TeleradFlask, world: World, make_study: Callable[..., Study], key: str
+) -> None:
+    """The statement is the one that a real page sends."""
+    make_study(world)
+    sent: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "FROM study" in statement and "LIMIT" in statement and "ORDER BY" in statement:
+            sent.append((statement, parameters))
+
+    sa.event.listen(Engine, "before_cursor_execute", note)
+    try:
+        page(app, world, f"uploaded_from=&sort=-{key}")
+    finally:
+        sa.event.remove(Engine, "before_cursor_execute", note)
+    assert len(sent) == 1
+    with app.app_context(), db.engine.connect() as connection:
+        plan = " | ".join(r[-1] for r in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sent[0][0]}", sent[0][1]))
     assert "INDEX ix_study" in plan and "TEMP B-TREE" not in plan, plan
+
+
+def falling_many() -> ManyAction:
+    def fall() -> str:
+        raise RuntimeError("planted")
+
+    return ManyAction(key="marks.many", label="批量打分", url=fall, least=1, most=9, when=lambda row: bool(row.no_such_thing))
+
+
+class Many(Plugin):
+    name = "many"
+    title = "演示批量"
+
+    def register(self, reg: Registry) -> None:
+        reg.row_action("studies", f"{__name__}:falling_many")
+
+
+def test_an_action_for_many_rows_that_raises_leaves_the_list_and_its_poll_standing(
+    app: TeleradFlask, world: World, make_study: Callable[..., Study]
+) -> None:
+    study = make_study(world)
+    made = create_app(replace(app.house.config, strict_plugins=False), extra=(Many,))
+    with made.app_context(), all_tenants(write=True) as session:
+        row = session.get_one(Tenant, world.hospital.id)
+        row.plugins = {**row.plugins, "many": "on"}
+    text = page(made, world, "")
+    assert study.accession in text
+    assert 'disabled title="暂不可用" data-many="marks.many"' in text
+    assert json.loads(html.unescape(text.partition('data-refused="')[2].partition('"')[0])) == {"marks.many": f"{study.accession} 暂不可用"}
 
 
 @pytest.mark.sqlite
