@@ -37,6 +37,7 @@ from tests.plugins.consultation.test_main_job import WORDS, step
 
 ADMIN_H, ADMIN_G, READER, REVIEWER = "13800000003", "13800000014", "13800000011", "13800000013"
 LINK = re.compile(r"""(?:href|hx-get|action)="([^"#]+)""")
+SAVED_VIEW = re.compile(r"[?&]view=[0-9A-Z]{26}")
 NOT_PAGES = ("/api/", "/static/", "/viewer/", "/dicom-web", "/healthz", "/readyz")
 TAGS = re.compile(r"<a\b[^>]*>|<[^>]*hx-get=[^>]*>|<form\b[^>]*method=\"get\"[^>]*>")
 
@@ -103,8 +104,8 @@ def _small_things(app: TeleradFlask) -> None:
     with app.app_context(), all_tenants(write=True) as db:
         for patient in db.scalars(sa.select(Patient)):
             patient.phone = "13812340000"
-    ctx = member(app, ADMIN_H).ctx()
     with app.test_request_context("/t/HDEMO/"):
+        ctx = member(app, ADMIN_H).ctx()
         saved.save(ctx, STUDIES, name="CT", query="modality=CT", counted=True)
         ctx.commit()
         ctx.close()
@@ -155,4 +156,5 @@ def place_of(adapter: object, path: str) -> tuple[str, tuple[str, ...]] | None:
         endpoint, values = adapter.match(urlsplit(path).path, method="GET")  # type: ignore[attr-defined]
     except (HTTPException, RequestRedirect):
         return None
-    return endpoint, tuple(str(v) for k, v in sorted(values.items()) if k in ("tab", "event", "how"))
+    saved_view = ("saved view",) if SAVED_VIEW.search(path) else ()
+    return endpoint, (*(str(v) for k, v in sorted(values.items()) if k in ("tab", "event", "how")), *saved_view)
