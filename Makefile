@@ -12,8 +12,8 @@ run: $(STAMP) assets translations
 	@TELERAD_DATA=$(DATA) $(BIN)/telerad run --port $(PORT)
 
 test: $(STAMP) assets translations
-	$(BIN)/python -m pytest
-	TELERAD_TEST_DATABASE=postgresql $(BIN)/python -m pytest tests/core tests/plugins tests/contract -m "not browser and not corpus"
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+	TELERAD_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 2 --dist loadfile tests/core tests/plugins tests/contract -m "not browser and not corpus"
 
 check: $(STAMP) assets translations
 	$(BIN)/ruff check core plugins plugin_sdk transfer tests tools benchmarks
