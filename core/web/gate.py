@@ -90,8 +90,6 @@ def pass_gate(house: Application, access: Access, tenant_code: str | None) -> Re
         return to_login()
     if request.method in UNSAFE and not principal.token_id:
         _check_csrf()
-    if principal.token_id and access.kind in ("signed_in", "operator"):
-        raise Unauthenticated  # a token acts in its tenant: an account's own pages want a person who logged in
     g.principal = principal
     _count(access, principal)
     if access.kind in ("requires", "image") and tenant_code is not None:
@@ -111,6 +109,8 @@ def pass_gate(house: Application, access: Access, tenant_code: str | None) -> Re
         _check_permission(access, ctx.permissions, ctx.side)
     elif principal.must_change and view not in MAY_CHANGE_PASSWORD:
         return _must_change()
+    if principal.token_id and access.kind in ("signed_in", "operator") and view not in MAY_CHANGE_PASSWORD:
+        raise Forbidden  # a token acts in its tenant: an account's own pages want a person who logged in
     if access.kind == "operator" and principal.account.platform_role != "operator":
         raise NotFound
     if getattr(g.house.flask.view_functions[view], "fresh", False):

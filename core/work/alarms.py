@@ -22,7 +22,7 @@ OPERATOR = "operator"
 
 
 def parked(db: Session, house: Application, delivery: Delivery) -> None:
-    """Tell the tenant's administrators, and operators who are members, that an event was not delivered."""
+    """Tell the tenant's administrators and the platform's operators that an event was not delivered."""
     spec = house.plugins.house.notice_kinds["delivery.parked"]
     accounts = _told(db, delivery.tenant_id)
     notices.tell(
@@ -46,14 +46,17 @@ def failed(db: Session, house: Application, job: Job) -> None:
 
 
 def _told(db: Session, tenant_id: int) -> Sequence[int]:
-    """Members who may switch the tenant's plugins, or run the platform: nobody else could open the notice."""
+    """Who may switch the tenant's plugins, and the platform's operators."""
     side = db.get_one(Tenant, tenant_id).kind
     held = db.execute(
-        sa.select(Account.id, Account.platform_role, Role.permissions)
+        sa.select(Account.id, Role.permissions)
         .join(Membership, Membership.account_id == Account.id)
         .join(Role, Role.id == Membership.role_id)
         .where(Membership.tenant_id == tenant_id, Membership.left_at.is_(None), Account.disabled_at.is_(None))
         .order_by(Account.id)
     )
-    return [account for account, role, codes in held if role == OPERATOR or f"{side}.plugin.manage" in codes]
+    operators = db.scalars(
+        sa.select(Account.id).where(Account.platform_role == OPERATOR, Account.disabled_at.is_(None)).order_by(Account.id)
+    )
+    return [*(account for account, codes in held if f"{side}.plugin.manage" in codes), *operators]
 

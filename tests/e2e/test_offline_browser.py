@@ -36,6 +36,10 @@ KEPT = """async () => {
   db.close()
   return values.map((one, at) => [String(keys[at]), Object.keys(one).sort().join(), new TextDecoder("latin1").decode(one.data), new TextDecoder().decode(one.data)])
 }"""
+REMEMBER_TOASTS = """() => {
+  window.toasted = []  // a toast stays four seconds, and a server may take longer to start
+  new MutationObserver(() => window.toasted.push(document.getElementById("toasts").textContent)).observe(document.body, {childList: true, subtree: true})
+}"""
 
 
 def kept(page: Page) -> list[list[str]]:
@@ -102,13 +106,19 @@ def test_the_connection_comes_back_under_an_open_page_and_says_how_much_it_broug
     page = writing(sit(world.reader), accepted["id"])
     page.fill("#findings", "第一句。")
     saved(page)
+    page.evaluate(REMEMBER_TOASTS)
     server.stop()
     try:
         unplugged(page, "第二句。")
         page.get_by_text("阴性", exact=True).click()
     finally:
         server.start()
-    expect(page.locator("#toasts")).to_contain_text("已恢复，已同步 2 处", timeout=30_000)
+    for _ in range(150):
+        if any("已恢复，已同步 2 处" in text for text in page.evaluate("window.toasted")):
+            break
+        page.wait_for_timeout(200)
+    else:
+        pytest.fail(f"never said: {page.evaluate('window.toasted')}")
     expect(page.locator("#ws-offline")).to_be_hidden()
     saved(page)
     assert stored(world.reader, accepted["id"])["draft"]["findings"] == "第一句。第二句。"

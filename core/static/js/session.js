@@ -57,13 +57,14 @@
     return Promise.race([all, later(WAIT).then(() => false)])
   })()
   // Tabs that have something to save say so, and say when it is done.
-  let busy = 0
+  let busy = 0, lost = false
   const saveAll = async () => {
     busy = 0
+    lost = false
     say("ending")
     const [saved] = await Promise.all([save(), later(200)])
     for (let waited = 0; busy > 0 && waited < WAIT; waited += 100) await later(100)
-    return saved && busy <= 0
+    return saved && busy <= 0 && !lost
   }
   const caret = () => {
     const { activeElement: field } = document
@@ -170,9 +171,9 @@
   channel.addEventListener("message", ({ data }) => {
     if (data.what === "active") { note(data.at); if (ends.open) ends.close() }
     if (data.what === "stay") stay()
-    if (data.what === "ending") { say("busy"); save().then(() => say("saved")) }
+    if (data.what === "ending") { say("busy"); save().then((ok) => say("saved", { ok })) }
     if (data.what === "busy") busy += 1
-    if (data.what === "saved") busy -= 1
+    if (data.what === "saved") { busy -= 1; lost ||= !data.ok }
     if (data.what === "out" && !leaving) leave()
     if (data.what === "gone" && !gone && !leaving) ask()
     if (data.what === "left" && !leaving) later(500).then(signIn)

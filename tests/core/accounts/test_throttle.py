@@ -252,4 +252,4 @@ def test_a_server_too_busy_to_check_a_password_counts_nothing_against_its_owner(
 def test_a_token_opens_no_page_of_the_account(world: World, method: str, path: str) -> None:
     """It acts in one tenant: who finds it must not see the others, nor end the person's sessions."""
     answer = world.app.test_client().open(path, method=method, headers={"Authorization": f"Bearer {world.doctor.token}"})
-    assert answer.status_code == 401
+    assert answer.status_code == 403

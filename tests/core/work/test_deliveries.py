@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from core import clock
+from core.accounts.models import Account
 from core.app import TeleradFlask
 from core.cli import commands
 from core.tenancy.sessions import all_tenants
@@ -31,6 +32,8 @@ def probe(app: TeleradFlask, world: World) -> Iterator[TeleradFlask]:
     made = stage.house_with(app, Probe)
     stage.forget(made)
     stage.switch(made, world.hospital, "on")
+    with app.app_context(), all_tenants(write=True) as db:  # operators of other tests would be told too
+        db.execute(sa.update(Account).where(Account.platform_role == "operator").values(platform_role=""))
     yield made
     stage.forget(made)
 
