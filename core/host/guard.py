@@ -28,6 +28,8 @@ T = TypeVar("T")
 SECONDS = 5.0
 SLOW_MS = 50
 HANGS, WITHIN, REST = 3, 300.0, 60.0
+GRACE = 1.0
+"""Seconds that a broken-off statement is given to end."""
 
 
 class Hung(RuntimeError):
@@ -73,25 +75,30 @@ class _Hand(threading.Thread):
             while True:
                 call = self.calls.get()
                 call.run()
+                if not call.abandoned:
+                    self.idle.append(self)
+                call.done.release()
                 if call.abandoned:
                     return
-                self.idle.append(self)
-                call.done.release()
         except _Abandoned:
             return
 
 
-def _break_off(session: Session | None) -> None:
-    """Break off the statement that runs on a session's connection, if there is one; its thread gets the error."""
+def _break_off(session: Session | None) -> bool:
+    """Break off the statement that runs on a session's connection; its thread gets the error.
+
+    :return: whether there was a connection to break off on
+    """
     if session is None or not session.in_transaction():
-        return
+        return False
     try:
         raw = session.connection().connection.driver_connection
     except SQLAlchemyError:
-        return
+        return False
     stop = getattr(raw, "interrupt", None) or getattr(raw, "cancel_safe", None)
     if stop is not None:
         stop()
+    return stop is not None
 
 
 class Guard:
@@ -144,7 +151,7 @@ class Guard:
         if not call.done.acquire(timeout=seconds):
             call.abandoned = True
             if not call.done.acquire(blocking=False):
-                self._abandon(plugin, hand, ctx)
+                self._abandon(plugin, hand, call, ctx)
                 raise Hung(f"no answer within {seconds:g} s")
         if call.error is not None:
             raise call.error
@@ -161,9 +168,12 @@ class Guard:
             hand.start()
         return hand
 
-    def _abandon(self, plugin: str, hand: _Hand, ctx: Any) -> None:
+    def _abandon(self, plugin: str, hand: _Hand, call: _Call, ctx: Any) -> None:
+        """A call that stands in a statement ends by itself when that is broken off; an exception there would cost the
+        connection, and the caller's rollback with it."""
         self._hangs[plugin].append(time.monotonic())
-        _break_off(getattr(ctx, "session_in_use", None))
+        if _break_off(getattr(ctx, "session_in_use", None)) and call.done.acquire(timeout=GRACE):
+            return
         if hand.ident is not None:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(hand.ident), ctypes.py_object(_Abandoned))
 

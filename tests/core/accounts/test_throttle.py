@@ -151,6 +151,8 @@ def test_tries_sent_at_once_are_not_more_than_tries_one_by_one(world: World) -> 
     for thread in threads:
         thread.join()
     assert results.count(401) <= 5 and results.count(401) + results.count(429) == 12
+    more = fail(world, phone, 6)  # those at once may have stood in each other's way; however that went, five tries are all
+    assert results.count(401) + more.count(401) <= 5 and more[-1] == 429
     assert Door(world.app).enter(phone).status_code == 429
 
 
