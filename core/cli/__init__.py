@@ -70,13 +70,18 @@ def house_of(context: click.Context, *, upgrade: bool = True) -> Iterator[Applic
 
 
 def prepare(config: configuration.Config, *, to: str = "head", i_have_one: bool = False) -> None:
-    """Bring the schema up and give built-in roles the codes of new plugins, before anything serves."""
+    """Bring the schema up and give built-in roles the codes of new plugins, before anything serves.
+
+    :raise Shadowed: another distribution ships a package of ours
+    """
     from core.app import create_app
+    from core.run import packages
     from core.run.upgrade import bring_up
     from core.tenancy import actions
     from core.tenancy.sessions import all_tenants
     from plugin_sdk.db import db
 
+    packages.refuse()
     app = create_app(config)
     with app.app_context():
         for line in bring_up(app.house, to=to, i_have_one=i_have_one):
