@@ -130,6 +130,39 @@ class Person:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Charge:
+    """A part of a price.
+
+    :param code: what is priced, as people read it: a body part's name, 影像胶片
+    :param fen: integer fen, may be negative for a reversal
+    :param rule: how it was worked out, in figures: ``120.00 × 2 × 150%``
+    :param tariff_version: the version of the tariff it was worked out by, ``None`` where a provider has none
+    """
+
+    code: str
+    fen: int
+    share: Literal["diagnosis", "review", "film"]
+    rule: str = ""
+    tariff_version: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreed:
+    """The price a request was submitted at, frozen with it.
+
+    :param provider: the plugin that named it, and that charges it
+    """
+
+    provider: str
+    tariff_version: int | None
+    lines: Sequence[Charge]
+
+    @property
+    def fen(self) -> int:
+        return sum(line.fen for line in self.lines)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RequestView:
     """A request as one side sees it. ``snapshot`` holds what the lists show of patient and exam."""
 
@@ -147,6 +180,7 @@ class RequestView:
     snapshot: Mapping[str, Any]
     purpose: str = ""
     flags: frozenset[str] = frozenset()
+    agreed: Agreed | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,38 +244,48 @@ class Finding:
     fix: str = ""
 
 
+PriceStage = Literal["quote", "charge", "reversal"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Quote:
-    """What is to be priced: at submission (quote) and at confirmation (charge)."""
+    """What is to be priced.
 
-    request: RequestView
+    :param request: ``None`` while the hospital is still choosing
+    :param link_id: the connection whose tariff applies
+    :param tariff_version: the frozen version; ``None`` for the one in force now
+    :param reader: whose fee applies, an account's id: the one named, at confirmation the one who wrote; ``None``: open
+    :param stage: ``quote`` only asks; ``charge`` (T-16) and ``reversal`` (T-18) want the lines kept, once, in this
+        transaction
+    :param report: number of the version that is confirmed or whose report is deleted
+    """
+
+    request: RequestView | None
     tariff_version: int | None
     parts: Sequence[PartCount]
     urgency: Urgency
     modality: str
     reader: int | None
     reviewer: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Charge:
-    """:param fen: integer fen, may be negative for a reversal."""
-
-    code: str
-    fen: int
-    share: Literal["diagnosis", "review", "film"]
-    rule: str = ""
+    link_id: int = 0
+    stage: PriceStage = "quote"
+    report: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What the hospital asks for. :param group: tenant code; :param reader: public id of a member of the group."""
+    """What the hospital asks for.
+
+    :param group: tenant code; :param reader: public id of a member of the group
+    :param fee: the fee that was shown, fen (0: none); another one by now refuses the request. ``None``: none was asked for
+    """
 
     group: str
     urgency: Urgency = Urgency.NORMAL
     parts: Sequence[PartCount] = ()
     reader: str | None = None
     purpose: str = ""
+    fee: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,10 +298,14 @@ class Actor:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestQuery:
-    """Filter of requests; empty fields do not filter. Times are half-open ``[since, until)``, UTC."""
+    """Filter of requests; empty fields do not filter. Times are half-open ``[since, until)``, UTC.
+
+    :param priced: only those submitted at a price
+    """
 
     states: Collection[State] = ()
     study_ids: Collection[int] = ()
+    priced: bool = False
     since: datetime | None = None
     until: datetime | None = None
     limit: int = 50

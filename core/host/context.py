@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from core.host.house import Application
 
 T = TypeVar("T")
+NAMES = {protocol: name for name, protocol in CAPABILITIES.items()}
 
 
 class TenantCtx:
@@ -156,15 +157,20 @@ class TenantCtx:
 
         :raise PluginUnavailable: the enabled provider did not start
         """
-        name = next(k for k, v in CAPABILITIES.items() if v is capability)
-        plugins = self.app.plugins
+        owner = self.provider(capability)
+        if owner is None:
+            return None
+        return self.app.resolve(self.app.plugins.house.by_owner[owner].capabilities[NAMES[capability]])(self)  # type: ignore[no-any-return]
+
+    def provider(self, capability: type[Any]) -> str | None:
+        """The name of the plugin that provides a capability here. :raise PluginUnavailable: it did not start"""
+        name, plugins = NAMES[capability], self.app.plugins
         chosen = self.row.plugins.get(f"provider:{name}")
         for owner, plugin in plugins.found.items():
             if owner in self.enabled and name in plugin.provides and chosen in (None, owner):
                 if owner in plugins.broken:
                     raise PluginUnavailable(plugin=owner)
-                factory = self.app.resolve(plugins.house.by_owner[owner].capabilities[name])
-                return factory(self)  # type: ignore[no-any-return]
+                return owner
         if unread := self.enabled & plugins.broken.keys() - plugins.found.keys():
             raise PluginUnavailable(plugin=min(unread))  # what it provides is unknown: nobody knows that nobody does
         return None
