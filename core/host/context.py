@@ -153,17 +153,13 @@ class TenantCtx:
         return settings.load(self.db, of, scope_id)
 
     def get(self, capability: type[T]) -> T | None:
-        """The enabled provider of a capability, ``None`` when nobody provides it here.
-
-        :raise PluginUnavailable: the enabled provider did not start
-        """
-        owner = self.provider(capability)
-        if owner is None:
+        """The enabled provider of a capability, ``None`` when there is none. :raise PluginUnavailable: it did not start"""
+        if (owner := self.provider(capability)) is None:
             return None
         return self.app.resolve(self.app.plugins.house.by_owner[owner].capabilities[NAMES[capability]])(self)  # type: ignore[no-any-return]
 
     def provider(self, capability: type[Any]) -> str | None:
-        """The name of the plugin that provides a capability here. :raise PluginUnavailable: it did not start"""
+        """The plugin that provides a capability here. :raise PluginUnavailable: it did not start"""
         name, plugins = NAMES[capability], self.app.plugins
         chosen = self.row.plugins.get(f"provider:{name}")
         for owner, plugin in plugins.found.items():
@@ -232,12 +228,10 @@ class TenantCtx:
         """Cancel this tenant's waiting timer of the job's plugin under ``key``, if there is one."""
         plugin = self.app.plugins.house.jobs[job].plugin
         self.db.execute(
-            sa.update(CoreTimer)
-            .where(
+            sa.update(CoreTimer).values(state="cancelled").where(
                 CoreTimer.tenant_id == self.tenant.id, CoreTimer.plugin == plugin, CoreTimer.key == key,
                 CoreTimer.state == "waiting",
             )
-            .values(state="cancelled")
         )
 
     def notify(self, kind: str, *, users: Sequence[int] = (), code: str = "", ref: str, **facts: Any) -> None:

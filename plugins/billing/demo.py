@@ -15,7 +15,7 @@ def furnish(ctx: Ctx) -> None:
     """Give each connection of the demo's group that has none a tariff."""
     if ctx.side != "group":
         return
-    first = next(iter(forms.readers(ctx)), None)
+    first = next((v for v in forms.readers(ctx) if not ctx.users.holds(v.id, "group.report.review")), None)
     lines = [Line(reader=ANY_READER, reader_name="", modality=modality, fen=fen) for modality, fen in FEES]
     if first is not None:
         lines.append(Line(reader=first.id, reader_name=first.name, modality="CT", fen=FIRST_READER_CT))

@@ -41,6 +41,7 @@ def fee(id: str) -> ResponseReturnValue:
     with ctx.reading() as seen:
         study = seen.studies.own(id)
         terms = _terms()
+        _known(seen, terms)
         chosen = _chosen(seen, terms.group)
         return render_template("consultation/_fee.html", **_fee_of(seen, chosen, study, terms), study=study)
 
@@ -61,6 +62,15 @@ def submit(id: str) -> ResponseReturnValue:
         return _page(ctx.studies.own(id), group=terms.group, ticked=ticked, errors=errors), error.status
     flash(_("已提交申请"), "good")
     return redirect(url_for("studies.index", at=id), 303)
+
+
+def _known(of: Ctx, terms: Terms) -> None:
+    """:raise Invalid: no group of ours, or a reader of none of them; one of another group is simply not named here yet"""
+    links = of.links.active()
+    if terms.group and terms.group not in {v.group.code for v in links}:
+        raise Invalid(errors=[{"field": "group", "message": _("没有与该诊断组对接")}])
+    if terms.reader and not any(of.at(v.id).users.by_public_id(terms.reader) for v in links):
+        raise Invalid(errors=[{"field": "reader", "message": _("没有此接单人")}])
 
 
 def _terms() -> Terms:
