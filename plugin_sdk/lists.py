@@ -28,7 +28,8 @@ class Column:
     :param text: words for a value in a sheet, where the value alone would not say it
     :param mask: shortens the value where names are not shown, as in an export
     :param code: permissions of which one must be held to see it; none: whoever sees the list
-    :param plugin: who added it; the host sets it
+    :param plugin: title of the plugin that added it; the host sets it
+    :param owner: name of the plugin that added it; the host sets it
     """
 
     key: str
@@ -45,6 +46,7 @@ class Column:
     mask: Callable[[str], str] | None = None
     code: Sequence[str] = ()
     plugin: str = ""
+    owner: str = ""
 
     def __post_init__(self) -> None:
         if (self.cell is None) == (self.load is None):

@@ -109,7 +109,7 @@ def _page(item: type[BaseModel]) -> type[BaseModel]:
 def _added(house: Application, list_name: str) -> list[Any]:
     """The columns that plugins add to a list."""
     declared = house.plugins.house.for_list("columns", list_name, frozenset(house.plugins.ready))
-    return [house.resolve(column)() if isinstance(column, str) else column for column in declared]
+    return [house.resolve(column)() if isinstance(column, str) else column for _, column in declared]
 
 
 def _operation(rule: Rule, method: str, view: Any, schemas: Schemas, columns: Any) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import sqlalchemy as sa
 
 from core import clock, config
 from core.app import TeleradFlask, create_app
-from core.run import doctor, migrate
+from core.run import doctor, migrate, packages
 from core.run.doctor import Finding
 from plugin_sdk.db import db
 
@@ -56,15 +59,34 @@ def test_a_plugin_that_did_not_start_is_bad(seen, made: TeleradFlask, monkeypatc
     assert seen()["plugin viewer"] == Finding("plugin viewer", "bad", "load: ImportError: gone")
 
 
-def test_another_distribution_with_a_name_of_ours_is_bad(seen, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(doctor, "packages_distributions", lambda: {"core": ["telerad", "corelib"], "plugins": ["telerad"]})
+def distribution(folder: Path, name: str, *files: str) -> Path:
+    """Installed into a folder, as pip leaves it."""
+    about = folder / f"{name}-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (about / "RECORD").write_text("".join(f"{f},,\n" for f in files))
+    return folder
+
+
+def test_another_distribution_with_a_name_of_ours_is_bad(seen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.syspath_prepend(distribution(tmp_path, "corelib", "core/tools.py", "my_plugins/x.py"))
     found = seen()
     assert found["package core"] == Finding("package core", "bad", "also shipped by corelib")
     assert found["package plugins"].level == "ok"
 
 
+@pytest.mark.parametrize("command", ["web", "worker", "clock", "run"])
+def test_the_product_does_not_start_beside_a_distribution_that_ships_a_package_of_ours(tmp_path: Path, command: str) -> None:
+    beside = distribution(tmp_path / "site", "corelib", "plugins/__init__.py")
+    there = {**os.environ, "PYTHONPATH": f"{packages.SOURCE}{os.pathsep}{beside}", "TELERAD_DATA": str(tmp_path / "data")}
+    ended = subprocess.run([sys.executable, "-m", "core.cli", command], env=there, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == "package plugins: also shipped by corelib"
+    assert "Traceback" not in ended.stderr
+
+
 def test_one_of_our_names_that_is_imported_from_elsewhere_is_bad(seen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(doctor, "SOURCE", tmp_path)
+    monkeypatch.setattr(packages, "SOURCE", tmp_path)
     found = seen()
     assert found["package transfer"].level == "bad" and found["package transfer"].said.startswith("imported from /")
 
