@@ -23,6 +23,7 @@ class Billing(Plugin):
         for code in SEE:
             reg.permission(code, _l("查看费用"))
         reg.capability("billing", "plugins.billing.service:billing")
+        reg.invariants("plugins.billing.invariants:check")
         reg.resource("tariff", "plugins.billing.queries:tariff_or_404")
         reg.audit_kind(
             "tariff.changed", _l("修改收费标准"),

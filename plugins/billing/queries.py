@@ -11,6 +11,9 @@ from plugin_sdk.types import Ctx
 from plugins.billing.models import ChargeRow, Tariff, TariffLine
 from plugins.billing.pricing import Prices
 
+STANDS = (ChargeRow.reverses.is_(None), ChargeRow.reversed_at.is_(None))
+"""Lines that are owed."""
+
 
 def in_force(ctx: Ctx, link_id: int) -> Tariff | None:
     """The newest version of a connection's tariff."""
@@ -65,7 +68,13 @@ def charges_of(ctx: Ctx, request_id: int) -> Sequence[ChargeRow]:
 
 def standing(ctx: Ctx, request_id: int) -> list[ChargeRow]:
     """The lines of a request that are owed."""
-    return [row for row in charges_of(ctx, request_id) if row.reverses is None and row.reversed_at is None]
+    return list(ctx.db.scalars(sa.select(ChargeRow).where(ChargeRow.request_id == request_id, *STANDS).order_by(ChargeRow.id)))
+
+
+def standing_requests(ctx: Ctx, request_ids: Collection[int]) -> frozenset[int]:
+    """Which of these requests have lines that are owed."""
+    rows = ctx.db.scalars(sa.select(ChargeRow.request_id).where(ChargeRow.request_id.in_(request_ids), *STANDS))
+    return frozenset(rows)
 
 
 def owed(ctx: Ctx, request_ids: Collection[int]) -> Mapping[int, int]:
