@@ -254,7 +254,7 @@ class Actor:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestQuery:
-    """Filter of requests; empty fields do not filter. Times are half-open ``[since, until)``, UTC."""
+    """Filter of requests; empty fields do not filter. Times are half-open ``[since, until)``, UTC. ``ids``: as events carry them."""
 
     states: Collection[State] = ()
     study_ids: Collection[int] = ()
@@ -262,6 +262,7 @@ class RequestQuery:
     until: datetime | None = None
     limit: int = 50
     after: str | None = None
+    ids: Collection[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

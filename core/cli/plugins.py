@@ -27,6 +27,32 @@ def plugin_list(context: click.Context) -> None:
             click.echo(line)
 
 
+@plugin.command("new")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(["billing", "report", "channel", "page", "node"]), required=True)
+@click.option("--folder", type=click.Path(path_type=Path), help="Where; telerad-NAME here otherwise. New or empty.")
+def new(name: str, kind: str, folder: Path | None) -> None:
+    """Write the first files of a plugin: a package that does something, with tests. NAME is like acme_billing."""
+    from core.trial import new as making
+
+    made = making.create(name, kind, folder)
+    click.echo(f"{made}: now cd {made} && pip install -e . && pytest")
+
+
+@plugin.command("texts")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def texts(folder: Path) -> None:
+    """Bring a plugin's English catalogue up to its sources and compile it. FOLDER holds its pyproject.toml."""
+    from core.trial.package import read
+
+    found = read(folder)
+    for name in found.plugins:
+        catalogue = found.texts(name)
+        lacking = catalogue.update()
+        catalogue.compile()
+        click.echo(f"{catalogue.catalogue}: {lacking} texts lack English")
+
+
 @plugin.command("enable")
 @click.argument("name")
 @click.option("--tenant", "code", required=True)
