@@ -29,9 +29,14 @@ class Package:
     plugins: Mapping[str, EntryPoint]
     destinations: Mapping[str, EntryPoint]
 
+    @property
+    def points(self) -> Mapping[str, EntryPoint]:
+        """Of both groups."""
+        return {**self.plugins, **self.destinations}
+
     def home(self, name: str) -> Path:
         """The folder of a plugin's own module."""
-        point = self.plugins.get(name) or self.destinations[name]
+        point = self.points[name]
         spec = find_spec(point.module)
         if spec is None or spec.origin is None:
             raise NoPackage(f"{self.folder}: entry point {name} names {point.module}, which is no module; mend it and install again")
