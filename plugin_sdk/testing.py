@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -107,6 +108,10 @@ class House(Protocol):
         """Deliver events and run jobs until nothing is due."""
         ...
 
+    def later(self, by: timedelta) -> None:
+        """Let time pass, for the database too, and do what has become due. The fixture ``house`` turns it back."""
+        ...
+
     def another(self) -> House:
         """Another hospital and group, strangers to these."""
         ...
@@ -118,6 +123,10 @@ class Core(Protocol):
     broken: Mapping[str, str]
 
     def house(self) -> House: ...
+    def turn_back(self) -> None:
+        """Undo every ``later``."""
+        ...
+
     def close(self) -> None: ...
 
 

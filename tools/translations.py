@@ -1,6 +1,6 @@
 """Catalogues: extract the zh-CN source texts, check that English is complete, compile.
 
-Each owner has one gettext domain: ``core`` (with plugin_sdk's texts) and one per bundled plugin.
+Each owner has one gettext domain: ``core`` (with plugin_sdk's texts) and one per plugin, bundled or example.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ def owners() -> Iterator[tuple[str, list[Path], Path]]:
     for folder in sorted((ROOT / "plugins").iterdir()):
         if (folder / "plugin.py").exists():
             yield folder.name, [folder], folder / f"translations/en/LC_MESSAGES/{folder.name}.po"
+    for folder in sorted((ROOT / "examples").glob("*/telerad_*")):
+        name = folder.name.removeprefix("telerad_")
+        yield name, [folder], folder / f"translations/en/LC_MESSAGES/{name}.po"
 
 
 def extracted(folders: list[Path]) -> Catalog:
