@@ -23,6 +23,7 @@ from core.demo.identity import DemoPatient
 from core.demo.seed import scribble
 from core.host import switches
 from core.host.context import TenantCtx, tenant_view
+from core.host.loader import bundled
 from core.intake.command import ingest_paths
 from core.run import migrate
 from core.tenancy import actions as tenancy
@@ -65,7 +66,7 @@ class Trial:
             migrate.upgrade(self.app.house)
         plugins = self.app.house.plugins
         self.broken: Mapping[str, str] = plugins.broken
-        self.outside = [n for n in plugins.ready if not type(plugins.found[n]).__module__.startswith("plugins.")]
+        self.outside = [n for n in plugins.ready if not bundled(plugins.found[n])]
 
     def house(self) -> TrialHouse:
         """A new hospital and group with their people, connected; plugins from outside are on."""
