@@ -30,7 +30,7 @@ from core.tenancy import settings
 from core.tenancy.sessions import TenantSession, all_tenants, tenant_session
 from core.work.settings import Work
 from plugin_sdk.errors import DomainError, Forbidden, NotFound
-from plugin_sdk.excel import MEDIA, Sheet
+from plugin_sdk.excel import Sheet
 
 if TYPE_CHECKING:
     from core.host.context import TenantCtx
