@@ -16,7 +16,7 @@ from .declared import ChannelKind
 from .events import DomainEvent
 from .types import Ctx, Hold, IngestItem, Problem, Scope, Side, StudyAction
 
-API_VERSION = (1, 0)
+API_VERSION = (1, 1)
 NAME = "telerad"
 OnError = Literal["raise", "isolate", "hold"]
 F = TypeVar("F", bound=Callable[..., Any])

@@ -243,7 +243,7 @@ class Actor:
 class RequestQuery:
     """Filter of requests; empty fields do not filter. Times are half-open ``[since, until)``, UTC.
 
-    :param priced: only those submitted at a price
+    :param ids: as events carry them; :param priced: only those submitted at a price
     """
 
     states: Collection[State] = ()
@@ -253,6 +253,7 @@ class RequestQuery:
     until: datetime | None = None
     limit: int = 50
     after: str | None = None
+    ids: Collection[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

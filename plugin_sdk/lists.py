@@ -79,7 +79,7 @@ class RowAction:
 
     :param url: ``(row) -> URL``
     :param when: whether it can run now; otherwise it is shown grey with ``reason``
-    :param method: ``get`` link, ``post`` form, ``dialog`` opened into ``#dialog``
+    :param method: ``get`` link, ``post`` form, ``dialog`` opened into ``#dialog``, ``panel`` at the side
     :param verb: moves the state: drawn bold, at most one per row
     :param more: sits behind 更多
     """
@@ -90,7 +90,7 @@ class RowAction:
     code: str = ""
     when: Callable[[Any], bool] = lambda row: True
     reason: Callable[[Any], object] = lambda row: ""
-    method: Literal["get", "post", "dialog"] = "get"
+    method: Literal["get", "post", "dialog", "panel"] = "get"
     verb: bool = False
     more: bool = False
     show: Callable[[Any], bool] = lambda row: True

@@ -263,6 +263,11 @@ def reveal_page(field: str, *, action: str, back: str, value: str | None = None)
     )
 
 
+def in_panel() -> bool:
+    """The side panel wants this view's answer: leave the page's frame out (``_fragment.html`` instead of ``base.html``)."""
+    return request.headers.get("HX-Target") == "dialog#drawer"
+
+
 def form_version() -> int:
     """The ``version`` that a form was drawn with."""
     try:

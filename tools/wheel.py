@@ -24,7 +24,8 @@ WANTED = (
     "core/translations/en/LC_MESSAGES/core.mo", "plugins/*/translations/en/LC_MESSAGES/*.mo", "plugins/consultation/templates/*.html",
     "plugins/viewer/ohif/index.html", "plugins/viewer/extension/*", "plugin_sdk/paper/fonts/*.ttf",
     "migrations/script.py.mako", "migrations/env.py", "migrations/versions/core/0001_tables.py",
-    "migrations/versions/consultation/0001_tables.py", "plugin_sdk/py.typed", "core/py.typed", "plugins/py.typed",
+    "migrations/versions/consultation/0001_tables.py", "core/trial/templates/billing/*.py.txt",
+    "plugin_sdk/py.typed", "core/py.typed", "plugins/py.typed",
 )
 """Patterns of which each must find something; ``*`` also spans folders."""
 

@@ -27,6 +27,54 @@ def plugin_list(context: click.Context) -> None:
             click.echo(line)
 
 
+@plugin.command("new")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(["billing", "report", "channel", "page", "node"]), required=True)
+@click.option("--folder", type=click.Path(path_type=Path), help="Where; telerad-NAME here otherwise. New or empty.")
+def new(name: str, kind: str, folder: Path | None) -> None:
+    """Write the first files of a plugin: a package that does something, with tests. NAME is like acme_billing."""
+    from core.trial import new as making
+
+    made = making.create(name, kind, folder)
+    click.echo(f"{made}: now cd {made} && pip install -e . && pytest")
+
+
+@plugin.command("check")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--only", multiple=True, type=click.Choice(["sources", "texts", "types", "start", "declared", "tables", "walk"]), help="These rules alone.")
+@click.pass_context
+def check(context: click.Context, folder: Path, only: tuple[str, ...]) -> None:
+    """What the house asks of every plugin, asked of an installed one. FOLDER holds its pyproject.toml.
+
+    A line for each finding: where, what, how to mend it. Exit code 1 if there is one.
+    """
+    from core.trial import check as checking
+    from core.trial.package import read
+
+    package, found = read(folder), 0
+    for finding in checking.check(package, only or checking.RULES):
+        click.echo(str(finding))
+        found += 1
+    names = ", ".join(sorted(package.points))
+    click.echo(f"{names}: {found} to mend" if found else f"{names}: nothing to mend", err=True)
+    if found:
+        context.exit(1)
+
+
+@plugin.command("texts")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def texts(folder: Path) -> None:
+    """Bring a plugin's English catalogue up to its sources and compile it. FOLDER holds its pyproject.toml."""
+    from core.trial.package import read
+
+    found = read(folder)
+    for name in found.plugins:
+        catalogue = found.texts(name)
+        lacking = catalogue.update()
+        catalogue.compile()
+        click.echo(f"{catalogue.catalogue}: {lacking} texts lack English")
+
+
 @plugin.command("enable")
 @click.argument("name")
 @click.option("--tenant", "code", required=True)

@@ -157,7 +157,7 @@ def _start(plugins: Plugins, name: str) -> None:
     plugin = plugins.found[name]
     stage = "name"
     try:
-        _check_name(name)
+        check_name(name)
         stage = "require"
         _check_requires(plugins, plugin)
         stage = "import models"
@@ -215,7 +215,7 @@ def _configure_mappers(models: str) -> None:
             raise
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
     """A plugin's name is the prefix of its tables: it may not cover one of core's."""
     if not NAME_FORM.fullmatch(name) or name == "alembic_version":
         raise ValueError("a name is 3 to 30 of a-z, 0-9 and _, and begins with a letter")

@@ -132,11 +132,13 @@ def revision(house: Application, owner: str, message: str) -> None:
         command.revision(config, message=message, autogenerate=True, version_path=str(folder))
 
 
-def differences(house: Application) -> list[object]:
-    """What models and database do not agree on; empty when all is well."""
+def differences(house: Application, only: str | None = None) -> list[object]:
+    """What models and database do not agree on, of all owners or of one; empty when all is well."""
     found: list[object] = []
     with db.engine.connect() as connection:
         for owner, _ in owners(house):
+            if only not in (None, owner):
+                continue
             mine = tables_of(house, owner)
             context = MigrationContext.configure(
                 connection,

@@ -59,7 +59,7 @@ class Trial:
     def __init__(self, data: Path, *, extra: tuple[type[Plugin], ...] = ()) -> None:
         passwords.HASHER = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
         data = data.resolve()
-        given = config.load({}, data=data, testing=True, database_url=f"sqlite:///{data}/telerad.db", fetch_allow=LOOPBACK)
+        given = config.load({}, data=data, testing=True, database_url=f"sqlite:///{data}/telerad.db", fetch_allow=LOOPBACK, log="error")
         self.app: TeleradFlask = create_app(given, extra=extra)
         logging.getLogger("rq").setLevel(logging.ERROR)
         with self.app.app_context():

@@ -51,6 +51,8 @@ class ConsultationService:
     def find(self, q: RequestQuery) -> RequestPage:
         stmt = sa.select(Request).order_by(Request.id.desc()).limit(q.limit + 1)
         filters: list[Any] = []
+        if q.ids:
+            filters.append(Request.id.in_(q.ids))
         if q.states:
             filters.append(Request.state.in_(q.states))
         if q.study_ids:

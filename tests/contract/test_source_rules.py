@@ -49,7 +49,7 @@ SESSIONS: Mapping[str, str] = {
     "core/run/": "runs before there is a tenant; gives connections back after a fork",
     "core/cli/__init__.py": "gives connections back before serving",
     "core/host/purge.py": "removes tables whose models may be gone",
-    "core/trial/house.py": "gives connections back when its database is done with",
+    "core/trial/": "gives connections back when its database is done with; looks which tables a downgrade left",
     "core/work/planner.py": "lets the database count its rows",
 }
 """Modules that touch engines, connections or sessions by hand."""
@@ -77,6 +77,7 @@ COMMANDS: Mapping[str, str] = {
     "core/backup/": "pg_dump and its like, and the product itself for a rehearsal",
     "core/dicomweb/decoding.py": "the decoder's child", "core/intake/child.py": "the parser's child",
     "core/run/supervisor.py": "the parts of the product",
+    "core/trial/check/sources.py": "mypy, and what a plugin's module brings with it in a process of its own",
 }
 """Modules that start programs: fixed words, never a shell."""
 

@@ -78,7 +78,10 @@
       show(target, true, sourceElement?.matches?.("a[href]") ? sourceElement.getAttribute("href") : "")
       target.querySelector("[aria-invalid=true]")?.focus()
     }
-    if (target?.id === "drawer" && target.childElementCount) show(target, false, "")
+    if (target?.id === "drawer" && target.childElementCount) {
+      target.setAttribute("aria-label", target.querySelector("h2")?.textContent || target.dataset.label)
+      show(target, false, "")
+    }
     if (byId("toasts").childElementCount) raise()
     holdAll()
     locate()
