@@ -20,8 +20,8 @@ from . import logos, sheet
 from .content import compose
 from .settings import COLOURS, Letterhead
 
-TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates" / "example_report_layout"),
+SHEETS = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "sheets"),
     autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
 )
 
@@ -31,7 +31,7 @@ def data_url(image: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(image).decode('ascii')}"
 
 
-TEMPLATES.filters |= {"lines": lines, "data_url": data_url, "tidy": fonts.tidy}
+SHEETS.filters |= {"lines": lines, "data_url": data_url, "tidy": fonts.tidy}
 
 
 class HospitalRenderer:
@@ -47,7 +47,7 @@ class HospitalRenderer:
         """One ``<article>`` with its style sheet and its images inside, without any script."""
         head = self.ctx.settings(Letterhead)
         content = compose(job, head, logos.picture(self.ctx))
-        return TEMPLATES.get_template("screen.html").render(content=content, colours=COLOURS[head.colour])
+        return SHEETS.get_template("screen.html").render(content=content, colours=COLOURS[head.colour])
 
     def render(self, job: ReportJob) -> bytes:
         """:raise RenderFailed: the sheet would not show all of the report"""
@@ -56,7 +56,7 @@ class HospitalRenderer:
         say = Printable()
         say.scan(*content.texts())
         measured = sheet.measure(content, say)
-        source = TEMPLATES.get_template("print.html").render(
+        source = SHEETS.get_template("print.html").render(
             content=content, sheet=measured, say=say, at=sheet, colours=COLOURS[head.colour], family=fonts.FAMILY
         )
         return to_pdf(
