@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
+import stat
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,6 +16,8 @@ from plugin_sdk.errors import DomainError
 
 PUBLISHED_KEYS = frozenset({"changeme", "change-me", "secret", "dev", "password", "telerad", "your-secret-key"})
 LEAST_KEY, LEAST_SIGNS = 32, 10
+LONGEST_SOCKET = 103
+"""Bytes of a unix socket's path that every system takes."""
 SECRET_NAMES = frozenset({"secret_key", "database_url", "redis_url", "metrics"})
 
 
@@ -98,7 +103,7 @@ def load(env: Mapping[str, str] | None = None, **given: object) -> Config:
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     values["data"] = data
     values["database_url"] = take("database_url", "TELERAD_DATABASE_URL") or f"sqlite:///{data}/telerad.db"
-    values["redis_url"] = take("redis_url", "TELERAD_REDIS_URL") or f"unix://{data}/valkey.sock"
+    values["redis_url"] = take("redis_url", "TELERAD_REDIS_URL") or f"unix://{socket_of(data)}"
     anchors = take("audit_anchors", "TELERAD_AUDIT_ANCHORS")
     values["audit_anchors"] = Path(anchors).expanduser() if anchors else data / "audit" / "anchors.jsonl"
     for name in ("storage_url", "url", "brand", "log", "metrics"):
@@ -128,6 +133,22 @@ def load(env: Mapping[str, str] | None = None, **given: object) -> Config:
         values["fault"] = _only_in_tests(fault, values)
     values["testing"] = bool(given.get("testing", False))
     return Config(origin=origin, **values)  # type: ignore[arg-type]
+
+
+def socket_of(data: Path) -> Path:
+    """Where the embedded queue listens: in the data folder, or in a folder of ours where that path is too long for a socket.
+
+    :raise BadConfig: somebody else has that folder
+    """
+    path = data / "valkey.sock"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET:
+        return path
+    folder = Path(tempfile.gettempdir()) / f"telerad-{os.getuid()}-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise BadConfig(f"{folder} is not ours alone; take a shorter data folder, or set TELERAD_REDIS_URL")
+    return folder / "valkey.sock"
 
 
 def _only_in_tests(fault: str, values: Mapping[str, object]) -> str:

@@ -88,7 +88,10 @@ class Workshop(Supervisor):
         self.seen, self.looked = self._stamps(), time.monotonic()
 
     def run(self) -> None:
-        self._prepare(first=True)
+        try:
+            self._prepare(first=True)
+        except KeyboardInterrupt:
+            return
         super().run()
 
     def _watch(self) -> None:

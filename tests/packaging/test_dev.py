@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import TextIO
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
+from tests.e2e.desk import CHROMIUM
 from tests.packaging.conftest import Environment
 
 pytestmark = pytest.mark.slow
-PATIENCE = 90.0
+PATIENCE = 180.0
 
 
 class Visitor:
@@ -90,6 +92,29 @@ def _start(env: Environment, page: Path, port: int, out: TextIO) -> subprocess.P
     )
 
 
+def look_at_the_side(port: int, notes: str, password: str) -> None:
+    """With a real browser: write a note, open it, and find it at the side of the list, under its own name."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(base_url=f"http://127.0.0.1:{port}")
+        page.set_default_timeout(60_000)
+        page.goto("/login")
+        page.fill("[name=phone]", "13800000003")
+        page.fill("[name=password]", password)
+        page.press("[name=password]", "Enter")
+        page.wait_for_url(lambda url: "/login" not in url)
+        page.goto(notes)
+        page.fill("[name=text]", "3号机房球管待更换")
+        page.click("form.form button.btn-primary")
+        page.locator("tr", has_text="3号机房球管待更换").get_by_role("link", name="查看").click()
+        side = page.locator("dialog#drawer[open]")
+        expect(side).to_have_attribute("aria-label", "交接记录", timeout=60_000)
+        expect(side).to_contain_text("3号机房球管待更换")
+        expect(page.locator("section.list")).to_be_visible()
+        browser.close()
+
+
+@pytest.mark.browser
 def test_an_author_sees_each_change_and_leaves_nothing_running(
     running: tuple[subprocess.Popen[str], Path], page: Path, port: int
 ) -> None:
@@ -101,6 +126,7 @@ def test_an_author_sees_each_change_and_leaves_nothing_running(
     assert found is not None and f"http://127.0.0.1:{port}" in said()
     visitor.log_in("13800000003", found[1])
     assert "填写交接记录" in visitor.get(notes)
+    look_at_the_side(port, notes, found[1])
 
     template = page / "telerad_acme_shift/templates/acme_shift/notes.html"
     template.write_text(template.read_text(encoding="utf-8").replace("填写交接记录", "写给下一班"), encoding="utf-8")

@@ -49,7 +49,7 @@ def pins(package: Package) -> Findings:
         versions = re.sub(r"\[.*?\]", "", bare)[len(NAME.match(bare)[0]):].strip(" ()") if NAME.match(bare) else ""  # type: ignore[index]
         if name == "telerad" and ("==" in versions or "~=" in versions):
             yield Finding(where, f"pins {bare}", "write a range up to the next major release, like telerad>=0.1,<1")
-        elif name in ours and versions:
+        elif name in ours - {"telerad"} and versions:
             yield Finding(where, f"asks for {bare}, which the house has in a version of its own", f"write {name} without a version, or leave it out")
 
 

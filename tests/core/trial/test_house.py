@@ -17,6 +17,7 @@ from plugin_sdk.types import Ctx
 from tests.core.host.everything import Everything, Unmarked
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
+pytestmark = pytest.mark.sqlite  # its houses are on SQLite, whatever the tests run on
 prepared: list[str] = []
 
 
