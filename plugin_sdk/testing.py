@@ -104,6 +104,10 @@ class House(Protocol):
         """Switch a plugin on or off for both sides that it has."""
         ...
 
+    def choose(self, capability: str, plugin: str) -> None:
+        """Let a plugin answer for a capability on both sides that it has, where several can."""
+        ...
+
     def work(self) -> None:
         """Deliver events and run jobs until nothing is due."""
         ...

@@ -239,6 +239,13 @@ class TrialHouse:
                 with self.trial.app.app_context(), self.trial.app.house.system_ctx(tenant.id) as ctx:
                     (switches.enable if on else switches.disable)(ctx, plugin)
 
+    def choose(self, capability: str, plugin: str) -> None:
+        side = self.trial.app.house.plugins.found[plugin].side
+        for tenant in (self.hospital, self.group):
+            if side in (tenant.kind, "both"):
+                with self.trial.app.app_context(), self.trial.app.house.system_ctx(tenant.id) as ctx:
+                    switches.choose(ctx, capability, plugin)
+
     def work(self) -> None:
         with self.trial.app.app_context():
             runner.drain(self.trial.app.house)
