@@ -78,6 +78,7 @@ class Channel:
 class Note:
     """A notice on its way out. It holds no patient's name: ``facts`` are ids, counts and words of ours.
 
+    :param id: the same at each try: whoever has it already may drop it
     :param ref: ``<owner>:<kind>:<public_id>`` of what it tells of
     :param path: where it leads, a path of this site
     :param at: when it was written, UTC

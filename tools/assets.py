@@ -22,7 +22,7 @@ MODULES = ROOT / "node_modules"
 LICENSES = ROOT / "tools" / "licenses"
 STAMP = ROOT / ".make" / "assets.stamp"
 VENDOR = ROOT / "core" / "static" / "vendor"
-FONTS = ROOT / "plugins" / "report_templates" / "fonts"
+FONTS = ROOT / "plugin_sdk" / "paper" / "fonts"
 OHIF = ROOT / "plugins" / "viewer" / "ohif"
 
 

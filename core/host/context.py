@@ -238,8 +238,8 @@ class TenantCtx:
         """Tell members: those named who are still here, else all who hold ``code``."""
         spec = self.app.plugins.house.notice_kinds[kind]
         accounts = self.users.members(users) or [u.id for u in self.users.holding(code) if code]
-        notices.tell(self.db, spec, tenant_id=self.tenant.id, accounts=accounts, ref=ref, facts=facts)
-        push.wake(self, kind, ref=ref, users=accounts)
+        told = notices.tell(self.db, spec, tenant_id=self.tenant.id, accounts=accounts, ref=ref, facts=facts)
+        push.wake(self, told)
 
     def todo_done(self, kind: str, *, ref: str) -> None:
         notices.done(self.db, tenant_id=self.tenant.id, kind=kind, ref=ref)

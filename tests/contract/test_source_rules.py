@@ -64,7 +64,7 @@ CACHES: Mapping[str, str] = {
     "core/work/cron.py": "times that a declaration names",
     "core/tenancy/settings.py": "the catalogue of declared settings",
     "plugin_sdk/dicom/walk.py": "the standard's dictionary",
-    "plugins/report_templates/fonts.py": "fonts of the house",
+    "plugin_sdk/paper/fonts.py": "fonts of the house",
     "plugins/viewer/views.py": "files of the public viewer",
 }
 """Modules that remember answers for the life of the process, and why no tenant's can come out for another."""
