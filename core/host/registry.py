@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,8 @@ from core.tenancy.permissions import Permission
 from plugin_sdk.declared import Channel, ChannelKind, JobSpec, MenuItem, NoticeKind, Slot
 from plugin_sdk.events import DomainEvent
 from plugin_sdk.types import Scope, Side
+
+LINK_KIND = re.compile(r"[a-z][a-z0-9_.]{0,39}")
 
 
 class DeclarationError(ValueError):
@@ -44,6 +47,7 @@ class Declarations:
     resources: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
     capabilities: dict[str, str] = field(default_factory=dict)
+    link_pages: dict[str, str] = field(default_factory=dict)
     channels: list[Channel] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     invariant_checks: list[str] = field(default_factory=list)
@@ -113,6 +117,12 @@ class Declarations:
     def capability(self, name: str, dotted: str) -> None:
         self.capabilities[name] = dotted
 
+    def link_page(self, kind: str, dotted: str) -> None:
+        """The page of one kind of link, which no other plugin may take; ``dotted`` names a :class:`plugin_sdk.doors.LinkPage`."""
+        if not LINK_KIND.fullmatch(kind) or kind in self.link_pages:
+            raise DeclarationError(f"link page {kind!r}: taken, or no word of at most 40 letters")
+        self.link_pages[kind] = dotted
+
     def channel(self, kind: ChannelKind, name: str, dotted: str) -> None:
         if kind not in ("notify", "pay"):
             raise DeclarationError(f"channel {name!r}: kind is notify or pay")
@@ -138,8 +148,9 @@ class House:
                 theirs = {getattr(x, "name", getattr(x, "code", "")) for x in getattr(other, kind)}
                 if both := mine & theirs:
                     raise DeclarationError(f"{kind} {sorted(both)} belong to {other.owner}")
-            if both := set(declared.resources) & set(other.resources):
-                raise DeclarationError(f"resources {sorted(both)} belong to {other.owner}")
+            for kind in ("resources", "link_pages"):
+                if both := set(getattr(declared, kind)) & set(getattr(other, kind)):
+                    raise DeclarationError(f"{kind} {sorted(both)} belong to {other.owner}")
             if both := {c.name for c in declared.channels} & {c.name for c in other.channels}:
                 raise DeclarationError(f"channels {sorted(both)} belong to {other.owner}")
         self.by_owner[declared.owner] = declared

@@ -18,6 +18,7 @@ from pydicom.uid import generate_uid
 from sqlalchemy.engine import Engine
 
 from core import clock
+from core.access import doors
 from core.accounts import login
 from core.accounts.models import Account, ApiToken, Credential, LoginSession
 from core.accounts.sessions import digest
@@ -27,6 +28,9 @@ from core.tenancy.models import Membership, Role, Tenant
 from core.tenancy.sessions import all_tenants, nobody
 from core.work.models import Notice
 from plugin_sdk.db import metadata
+from plugin_sdk.doors import Door
+from plugin_sdk.types import Ctx
+from plugin_sdk.web import render
 from tests import conftest
 from tests.canary import MARK
 from tests.conftest import Member, World, csrf, make_member
@@ -38,11 +42,12 @@ WALK = ("SUBMITTED", "ACCEPTED", "DIAGNOSING", "PENDING_REVIEW", "REVIEWING", "A
 
 @dataclass(frozen=True)
 class Card:
-    """What a visitor shows: a token, or a session's key with the page token that belongs to it."""
+    """What a visitor shows: a token, a session's key with the page token that belongs to it, or the key of an opened link."""
 
     token: str = ""
     key: str = ""
     csrf: str = ""
+    guest: str = ""
 
 
 @dataclass
@@ -95,11 +100,30 @@ def _cards(stage: Stage, side: str) -> dict[str, Card]:
             db.flush()
             _update(db, Membership, Membership.account_id == people["rightless"].account.id, role_id=none.id)
     return {
-        "right": Card(token=admin.token), "operator": _operator(stage, tenant), "session": _session(admin), "expired": gone, "logged_out": out,
+        "right": Card(token=admin.token), "guest": _guest(stage), "operator": _operator(stage, tenant), "session": _session(admin), "expired": gone, "logged_out": out,
         "disabled": disabled, "disabled_token": Card(token=people["disabled"].token),
         **{n: Card(token=t) for n, t in tokens.items()},
         **{n: Card(token=people[n].token) for n in ("former", "must_change", "rightless")},
     }
+
+
+def _guest(stage: Stage) -> Card:
+    """A browser that opened our link."""
+    with stage.app.app_context():
+        return Card(guest=doors.step_in(doors.knock(stage.app.house, stage.ids["mine"]["token"])))
+
+
+def leaflet(ctx: Ctx, door: Door) -> str:
+    """A page behind the door, as a plugin would show it."""
+    return render("door_ended.html", sentence=door.ref, ended=False)
+
+
+def _link(world: World, mark: str) -> dict[str, str]:
+    """A live link of the hospital. No bundled plugin has a page for one: here the viewer has."""
+    world.app.house.plugins.house.by_owner["viewer"].link_pages["staged"] = f"{__name__}:leaflet"
+    with world.app.app_context(), world.app.house.system_ctx(world.hospital.id) as ctx:
+        made = ctx.doors.open("staged", f"viewer:leaflet:{mark}", valid=None)
+    return {"link": made.id, "token": made.path.removeprefix("/s/")}
 
 
 def _operator(stage: Stage, tenant: Tenant) -> Card:
@@ -136,6 +160,7 @@ def things(world: World, mark: str) -> dict[str, str]:
     found = {
         "study": study["id"], "request": request, "study_uid": uid, "series_uid": f"{uid}.1", "sop_uid": f"{uid}.1.1",
         "frames": "1", "session": live_session(world.h_admin), "file": UNKNOWN, "upload": upload(world), "capture": _capture(world, request, mark),
+        **_link(world, mark),
     }
     for side in SIDES:
         member = world.h_admin if side == "hospital" else world.g_admin

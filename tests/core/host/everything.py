@@ -7,13 +7,16 @@ from flask import Blueprint
 
 from plugin_sdk.api import Plugin, Registry
 from plugin_sdk.declared import Note, Operator
-from plugin_sdk.errors import DomainError
+from plugin_sdk.doors import Door
+from plugin_sdk.errors import DomainError, NotFound
 from plugin_sdk.types import Ctx
-from plugin_sdk.web import fill_slot, public, requires
+from plugin_sdk.web import ctx, fill_slot, guest, public, render, requires
 
 sent: list[tuple[str, Note]] = []
 failing: list[str] = []
+came: list[tuple[str, bool]] = []
 bp = Blueprint("everything", __name__)
+answers = Blueprint("everything_answer", __name__, template_folder="templates")
 unmarked = Blueprint("unmarked", __name__)
 open_door = Blueprint("open_door", __name__)
 unknown = Blueprint("unknown_code", __name__)
@@ -23,6 +26,23 @@ unknown = Blueprint("unknown_code", __name__)
 @requires("hospital.everything.view")
 def page() -> str:
     return "parts: " + " ".join(fill_slot("everything.part"))
+
+
+@answers.post("/leaflet/<link:link>/read")
+@guest
+def answer() -> str:
+    assert ctx.door is not None
+    ctx.audit("everything.read", ref=ctx.door.ref)
+    return "thank you"
+
+
+def leaflet(ctx: Ctx, door: Door) -> str:
+    if "gone" in failing:
+        raise NotFound
+    if "down" in failing:
+        raise RuntimeError("no leaflet today")
+    came.append((ctx.tenant.code, ctx.user is None))
+    return render("everything_leaflet.html", door=door, rights="rights" if ctx.may("hospital.everything.view") else "no rights")
 
 
 @unmarked.get("/page")
@@ -68,11 +88,23 @@ class Everything(Plugin):
         reg.blueprint(f"{__name__}:bp", scope="tenant")
         reg.channel("notify", "everything.bell", f"{__name__}:Bell")
         reg.command(f"{__name__}:command")
+        reg.blueprint(f"{__name__}:answers", scope="public")
+        reg.link_page("everything.leaflet", f"{__name__}:leaflet")
+        reg.audit_kind("everything.read", "x")
         reg.slot("everything.part", "notices.html", load=f"{__name__}:broken_part")
 
 
 def broken_part(ctx: Ctx) -> dict[str, object]:
     raise DomainError("no part today")
+
+
+class Rival(Plugin):
+    """Wants the same kind of link."""
+
+    name, after = "rival", ("everything",)
+
+    def register(self, reg: Registry) -> None:
+        reg.link_page("everything.leaflet", f"{__name__}:leaflet")
 
 
 class _Badly(Plugin):
