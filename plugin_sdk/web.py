@@ -245,6 +245,14 @@ def fill_slot(name: str, **given: Any) -> list[Any]:
     return host().fill_slot(name, **given)
 
 
+def viewer_tools(access: str) -> list[Mapping[str, str]]:
+    """What plugins put into the viewer's tool bar, for whoever opened these images: ``key label icon url``.
+
+    :raise NotFound: not an opening of this person
+    """
+    return host().viewer_tools(access)
+
+
 def render(template: str, **values: Any) -> str:
     return host().render(template, **values)
 

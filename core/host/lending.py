@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.host.house import Application
 from core.lists import engine
+from core.studies import tools
 from core.web import slots, step_up
 from plugin_sdk.errors import Invalid
 from plugin_sdk.types import Ctx
@@ -54,6 +55,9 @@ class Lending:
 
     def require_fresh(self, *, once: bool) -> None:
         step_up.need(once=once)
+
+    def viewer_tools(self, access: str) -> list[Any]:
+        return list(tools.of_opening(g.house, access))
 
     def fill_slot(self, name: str, **given: Any) -> list[Any]:
         return list(slots.fill(g.ctx, name, **given))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.tenancy.permissions import Permission
-from plugin_sdk.declared import Channel, ChannelKind, JobSpec, MenuItem, NoticeKind, Slot
+from plugin_sdk.declared import Channel, ChannelKind, JobSpec, MenuItem, NoticeKind, Slot, ViewerTool
 from plugin_sdk.events import DomainEvent
 from plugin_sdk.types import Scope, Side
 
@@ -48,6 +48,7 @@ class Declarations:
     numbers: dict[str, str] = field(default_factory=dict)
     capabilities: dict[str, str] = field(default_factory=dict)
     link_pages: dict[str, str] = field(default_factory=dict)
+    viewer_tools: list[ViewerTool] = field(default_factory=list)
     channels: list[Channel] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     invariant_checks: list[str] = field(default_factory=list)
@@ -123,6 +124,9 @@ class Declarations:
             raise DeclarationError(f"link page {kind!r}: taken, or no word of at most 40 letters")
         self.link_pages[kind] = dotted
 
+    def viewer_tool(self, tool: ViewerTool) -> None:
+        self.viewer_tools.append(tool)
+
     def channel(self, kind: ChannelKind, name: str, dotted: str) -> None:
         if kind not in ("notify", "pay"):
             raise DeclarationError(f"channel {name!r}: kind is notify or pay")
@@ -153,6 +157,8 @@ class House:
                     raise DeclarationError(f"{kind} {sorted(both)} belong to {other.owner}")
             if both := {c.name for c in declared.channels} & {c.name for c in other.channels}:
                 raise DeclarationError(f"channels {sorted(both)} belong to {other.owner}")
+            if both := {t.key for t in declared.viewer_tools} & {t.key for t in other.viewer_tools}:
+                raise DeclarationError(f"viewer tools {sorted(both)} belong to {other.owner}")
         self.by_owner[declared.owner] = declared
 
     def all(self, kind: str) -> list[Any]:

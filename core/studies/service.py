@@ -66,6 +66,11 @@ class StudyService:
     def open_images(self, study_ids: Sequence[int]) -> Opening:
         return openings.open_images(self.ctx, study_ids)
 
+    def opened(self, access: str, uids: Sequence[str] = ()) -> Sequence[StudyFacts]:
+        from core.studies import tools
+
+        return tools.opened(self.ctx, access, uids)
+
     def reveal(self, study_id: int, field: str, *, purpose: Purpose, ref: str) -> str:
         return reveal.reveal(self.ctx, study_id, field, purpose=purpose, ref=ref)
 

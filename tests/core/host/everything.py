@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import click
-from flask import Blueprint
+from flask import Blueprint, request
 
 from plugin_sdk.api import Plugin, Registry
-from plugin_sdk.declared import Note, Operator
+from plugin_sdk.declared import Note, Operator, ViewerTool
 from plugin_sdk.doors import Door
 from plugin_sdk.errors import DomainError, NotFound
 from plugin_sdk.types import Ctx
@@ -26,6 +26,13 @@ unknown = Blueprint("unknown_code", __name__)
 @requires("hospital.everything.view")
 def page() -> str:
     return "parts: " + " ".join(fill_slot("everything.part"))
+
+
+@bp.get("/compare")
+@requires("hospital.everything.view")
+def compare() -> str:
+    found = ctx.studies.opened(request.args["access"], request.args.getlist("study"))
+    return "compared: " + ", ".join(study.accession_number for study in found)
 
 
 @answers.post("/leaflet/<link:link>/read")
@@ -91,6 +98,10 @@ class Everything(Plugin):
         reg.blueprint(f"{__name__}:answers", scope="public")
         reg.link_page("everything.leaflet", f"{__name__}:leaflet")
         reg.audit_kind("everything.read", "x")
+        reg.viewer_tool(ViewerTool(
+            key="everything.compare", label="比较", endpoint="everything.compare", code="hospital.everything.view"
+        ))
+        reg.viewer_tool(ViewerTool(key="everything.lost", label="x", endpoint="nobody.knows", code="hospital.everything.view"))
         reg.slot("everything.part", "notices.html", load=f"{__name__}:broken_part")
 
 
