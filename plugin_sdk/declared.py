@@ -58,14 +58,14 @@ class ViewerTool:
 
     :param endpoint: of a tenant's page; its address gets ``access=<opening>`` and ``study=<StudyInstanceUID>`` for each study
         that is shown, the active one first: ``ctx.studies.opened(access, uids)`` says which they are
-    :param code: the permission that shows it; a tool for both sides is declared once for each
+    :param codes: permissions, one of which shows it; each side holds its own
     :param icon: a name of the viewer's own icons
     """
 
     key: str
     label: object
     endpoint: str
-    code: str
+    codes: tuple[str, ...]
     icon: str = "action-new-dialog"
 
 

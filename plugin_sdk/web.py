@@ -16,6 +16,7 @@ from werkzeug.local import LocalProxy
 
 from .errors import Invalid
 from .lists import ListSpec
+from .panels import Period, ShownPanel
 from .reveal import FIELDS, PURPOSES
 from .runtime import host
 from .types import Ctx
@@ -243,6 +244,11 @@ def fill_slot(name: str, **given: Any) -> list[Any]:
     Templates call ``slot(name, ...)``, which is the same.
     """
     return host().fill_slot(name, **given)
+
+
+def panels(period: Period) -> list[ShownPanel]:
+    """Panels of every enabled plugin that this member may see, filled for a period; one that failed has no data."""
+    return host().panels(period)
 
 
 def viewer_tools(access: str) -> list[Mapping[str, str]]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from core.host.house import Application
 from core.lists import engine
 from core.studies import tools
-from core.web import slots, step_up
+from core.web import panels, slots, step_up
 from plugin_sdk.errors import Invalid
 from plugin_sdk.types import Ctx
 
@@ -55,6 +55,9 @@ class Lending:
 
     def require_fresh(self, *, once: bool) -> None:
         step_up.need(once=once)
+
+    def panels(self, period: Any) -> list[Any]:
+        return list(panels.shown(g.ctx, period))
 
     def viewer_tools(self, access: str) -> list[Any]:
         return list(tools.of_opening(g.house, access))

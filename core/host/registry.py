@@ -10,6 +10,7 @@ from typing import Any
 from core.tenancy.permissions import Permission
 from plugin_sdk.declared import Channel, ChannelKind, JobSpec, MenuItem, NoticeKind, Slot, ViewerTool
 from plugin_sdk.events import DomainEvent
+from plugin_sdk.panels import Panel
 from plugin_sdk.types import Scope, Side
 
 LINK_KIND = re.compile(r"[a-z][a-z0-9_.]{0,39}")
@@ -48,6 +49,7 @@ class Declarations:
     numbers: dict[str, str] = field(default_factory=dict)
     capabilities: dict[str, str] = field(default_factory=dict)
     link_pages: dict[str, str] = field(default_factory=dict)
+    panels: dict[str, Panel] = field(default_factory=dict)
     viewer_tools: list[ViewerTool] = field(default_factory=list)
     channels: list[Channel] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -124,6 +126,12 @@ class Declarations:
             raise DeclarationError(f"link page {kind!r}: taken, or no word of at most 40 letters")
         self.link_pages[kind] = dotted
 
+    def panel(self, name: str, panel: Panel) -> None:
+        """A chart and a table of the statistics pages, ``<plugin>.<noun>``."""
+        if name in self.panels:
+            raise DeclarationError(f"panel {name!r} is declared twice")
+        self.panels[name] = panel
+
     def viewer_tool(self, tool: ViewerTool) -> None:
         self.viewer_tools.append(tool)
 
@@ -152,7 +160,7 @@ class House:
                 theirs = {getattr(x, "name", getattr(x, "code", "")) for x in getattr(other, kind)}
                 if both := mine & theirs:
                     raise DeclarationError(f"{kind} {sorted(both)} belong to {other.owner}")
-            for kind in ("resources", "link_pages"):
+            for kind in ("resources", "link_pages", "panels"):
                 if both := set(getattr(declared, kind)) & set(getattr(other, kind)):
                     raise DeclarationError(f"{kind} {sorted(both)} belong to {other.owner}")
             if both := {c.name for c in declared.channels} & {c.name for c in other.channels}:

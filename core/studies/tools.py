@@ -36,7 +36,7 @@ def of_opening(house: Application, access: str) -> list[Mapping[str, str]]:
     found: list[Mapping[str, str]] = []
     for owner, declared in house.plugins.house.by_owner.items():
         for tool in declared.viewer_tools if owner in ctx.enabled else ():
-            if not ctx.may(tool.code):
+            if not any(map(ctx.may, tool.codes)):
                 continue
             try:
                 url = url_for(tool.endpoint, tenant=ctx.tenant.code, access=access)

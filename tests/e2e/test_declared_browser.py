@@ -26,6 +26,10 @@ from tests.e2e.test_workspace_browser import WATCH, Server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")]
+BARS = """(canvas) => { const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
+  let n = 0
+  for (let i = 0; i < data.length; i += 4) if (data[i] === 0x0b && data[i + 1] === 0x5c && data[i + 2] === 0xad) n += 1
+  return n }"""
 TOOL = '[data-cy="Telerad:everything.compare"]'
 
 
@@ -126,4 +130,30 @@ def test_a_link_opens_on_a_strangers_phone_with_and_without_script(
     expect(page.locator("body")).to_have_text("thank you")
     page.goto(f"{server.url}/s/{'A' * 43}")
     expect(page.locator("main")).to_contain_text("链接已失效")
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1366, 360])
+def test_panels_are_drawn_as_charts_and_keep_their_numbers(
+    chromium: Browser, server: Server, world: World, study: Any, width: int
+) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 768}, locale="zh-CN", reduced_motion="reduce")
+    context.add_cookies([{"name": "session", "value": world.doctor.browser().get_cookie("session").value, "url": server.url}])  # type: ignore[union-attr]
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.add_init_script(WATCH)
+    page.goto(f"{server.url}/t/{world.hospital.code}/statistics")
+    card = page.locator("section.card", has=page.get_by_role("heading", name="影像接收量"))
+    canvas = card.locator(".chart canvas")
+    canvas.wait_for()
+    assert canvas.evaluate(BARS) > 100, "today's study stands in the chart"
+    card.locator("summary").click()
+    expect(card.locator("table")).to_be_visible()
+    assert card.locator(".chart").bounding_box()["width"] <= width  # type: ignore[index]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth && problems.length === 0")
+    page.click("text=表格统计")
+    expect(page.locator("tfoot").first).to_contain_text("合计")
+    assert (page.locator("canvas").count(), problems) == (0, [])
     context.close()

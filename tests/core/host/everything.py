@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 from flask import Blueprint, request
 
@@ -9,6 +11,7 @@ from plugin_sdk.api import Plugin, Registry
 from plugin_sdk.declared import Note, Operator, ViewerTool
 from plugin_sdk.doors import Door
 from plugin_sdk.errors import DomainError, NotFound
+from plugin_sdk.panels import Panel, PanelData, Period
 from plugin_sdk.types import Ctx
 from plugin_sdk.web import ctx, fill_slot, guest, public, render, requires
 
@@ -41,6 +44,14 @@ def answer() -> str:
     assert ctx.door is not None
     ctx.audit("everything.read", ref=ctx.door.ref)
     return "thank you"
+
+
+def mood(ctx: Ctx, period: Period) -> Any:
+    if "panel" in failing:
+        raise RuntimeError("no mood today")
+    if "rubbish" in failing:
+        return {"columns": ("day", "mood")}
+    return PanelData(columns=("day", "mood"), rows=((period.first.isoformat(), 3),), chart="line")
 
 
 def leaflet(ctx: Ctx, door: Door) -> str:
@@ -98,10 +109,11 @@ class Everything(Plugin):
         reg.blueprint(f"{__name__}:answers", scope="public")
         reg.link_page("everything.leaflet", f"{__name__}:leaflet")
         reg.audit_kind("everything.read", "x")
+        reg.panel("everything.mood", Panel(title="Mood", codes=("hospital.everything.view",), load=f"{__name__}:mood"))
         reg.viewer_tool(ViewerTool(
-            key="everything.compare", label="比较", endpoint="everything.compare", code="hospital.everything.view"
+            key="everything.compare", label="比较", endpoint="everything.compare", codes=("hospital.everything.view",)
         ))
-        reg.viewer_tool(ViewerTool(key="everything.lost", label="x", endpoint="nobody.knows", code="hospital.everything.view"))
+        reg.viewer_tool(ViewerTool(key="everything.lost", label="x", endpoint="nobody.knows", codes=("hospital.everything.view",)))
         reg.slot("everything.part", "notices.html", load=f"{__name__}:broken_part")
 
 

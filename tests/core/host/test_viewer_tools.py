@@ -114,7 +114,7 @@ def test_two_plugins_cannot_have_one_tool(app: Any) -> None:
         name, after = "copy", ("everything",)
 
         def register(self, reg: Any) -> None:
-            reg.viewer_tool(everything.ViewerTool(key="everything.compare", label="x", endpoint="x", code="hospital.home.view"))
+            reg.viewer_tool(everything.ViewerTool(key="everything.compare", label="x", endpoint="x", codes=("hospital.home.view",)))
 
     house = create_app(replace(app.house.config, strict_plugins=False), extra=(everything.Everything, Copy)).house
     assert list(house.plugins.broken) == ["copy"] and "viewer tools" in house.plugins.broken["copy"]
