@@ -177,6 +177,18 @@ def things(world: World, mark: str) -> dict[str, str]:
     return found
 
 
+def opened(stage: Stage, side: str) -> str:
+    """Images that somebody opened in a browser: other openings are of programs with a token. :return: the opening's id"""
+    member = stage.admin(side)
+    with member.app.app_context():
+        ctx = member.ctx()
+        study = ctx.db.scalar(sa.select(Study.id).where(Study.public_id == stage.ids["mine"]["study"]))
+        access: str = ctx.studies.open_images([study]).access
+        ctx.commit()
+        ctx.close()
+    return access
+
+
 def view(member: Member, mark: str) -> str:
     """A saved view of the log. :return: its id"""
     name = f"{mark[:6]}{mark[-1]}{next(conftest.numbers)}"
