@@ -40,9 +40,10 @@ def made(app: Any, world: World) -> Iterator[Any]:
     """The house with the plugin from outside switched on for the hospital."""
     everything.came.clear()
     everything.failing.clear()
-    house = create_app(replace(app.house.config, strict_plugins=False), extra=(everything.Everything,))
+    house = create_app(replace(app.house.config, strict_plugins=False), extra=(everything.Everything, everything.Neighbour))
     with house.app_context(), house.house.system_ctx(world.hospital.id) as ctx:
         switches.enable(ctx, "everything")
+        switches.enable(ctx, "neighbour")
     yield house  # no context stays open: clients beside it would share its g
     everything.failing.clear()
 
@@ -244,6 +245,12 @@ def test_a_plugins_own_page_behind_the_door_takes_a_form_from_whoever_opened_the
     assert visitor().client.get(f"/v/{door.id}").status_code == 410
     revoke(made, world, door)
     assert guest.client.post(action, data=form).status_code == 410
+
+
+def test_a_link_opens_no_page_of_another_plugin(visitor: Callable[[], Visitor], link: Callable[..., NewDoor]) -> None:
+    guest, door = visitor(), link()
+    assert guest.page(door.path).status_code == 200
+    assert guest.client.get(f"/x/neighbour/peek/{door.id}").status_code == 404
 
 
 def test_a_wrong_passcode_is_refused_and_the_right_one_lets_in(visitor: Callable[[], Visitor], link: Callable[..., NewDoor]) -> None:

@@ -19,6 +19,7 @@ sent: list[tuple[str, Note]] = []
 failing: list[str] = []
 came: list[tuple[str, bool]] = []
 bp = Blueprint("everything", __name__)
+peeks = Blueprint("neighbour", __name__)
 answers = Blueprint("everything_answer", __name__, template_folder="templates")
 unmarked = Blueprint("unmarked", __name__)
 open_door = Blueprint("open_door", __name__)
@@ -119,6 +120,21 @@ class Everything(Plugin):
 
 def broken_part(ctx: Ctx) -> dict[str, object]:
     raise DomainError("no part today")
+
+
+@peeks.get("/peek/<link:link>")
+@guest
+def peek() -> str:
+    return "seen"
+
+
+class Neighbour(Plugin):
+    """Has a page for guests, and no link of its own."""
+
+    name = "neighbour"
+
+    def register(self, reg: Registry) -> None:
+        reg.blueprint(f"{__name__}:peeks", scope="public")
 
 
 class Rival(Plugin):
