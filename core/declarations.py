@@ -18,6 +18,7 @@ RESOURCES = {
     "session": "core.accounts.queries:session",
     "view": "core.lists.saved:mine",
     "export": "core.lists.exports:mine",
+    "link": "core.access.doors:DoorService",
 }
 NUMBERS = {"study": "core.studies.queries:numbers"}
 AUDIT_KINDS = {
@@ -40,6 +41,10 @@ AUDIT_KINDS = {
     "list.exported": _l("导出列表"),
     "grant.made": _l("授权查看"),
     "grant.revoked": _l("收回授权"),
+    "link.made": _l("生成链接"),
+    "link.viewed": _l("打开链接"),
+    "link.revoked": _l("收回链接"),
+    "link.expired": _l("链接到期"),
     "plugin.enabled": _l("启用插件"),
     "plugin.draining": _l("停止插件新增"),
     "plugin.disabled": _l("停用插件"),
@@ -72,6 +77,7 @@ def core() -> Declarations:
     declared.blueprint("core.intake.views:bp", scope="tenant")
     declared.blueprint("core.intake.api:bp", scope="api")
     declared.blueprint("core.dicomweb.views:bp", scope="public")
+    declared.blueprint("core.access.door_views:bp", scope="public")
     declared.blueprint("core.lists.views:bp", scope="tenant")
     declared.blueprint("core.lists.export_views:bp", scope="tenant")
     declared.listing("core.studies.lists:STUDIES")
@@ -82,6 +88,7 @@ def core() -> Declarations:
     )
     declared.menu("group", "home", _l("首页"), "home.index", "group.home.view", icon="home")
     declared.job("intake.process_upload", "core.intake.process:process_upload")
+    declared.job("access.sweep", "core.access.doors:sweep", cron="7 * * * *")
     declared.job("work.sweep", "core.work.sweep:sweep", cron="17 * * * *")
     declared.job("intake.sweep", "core.intake.sweep:sweep", cron="47 * * * *")
     declared.job("work.push", "core.work.push:push")

@@ -61,6 +61,23 @@ class NoticeKind:
     plugin: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ViewerTool:
+    """A button in the viewer's tool bar that opens a page of the plugin in a new tab.
+
+    :param endpoint: of a tenant's page; its address gets ``access=<opening>`` and ``study=<StudyInstanceUID>`` for each study
+        that is shown, the active one first: ``ctx.studies.opened(access, uids)`` says which they are
+    :param codes: permissions, one of which shows it; each side holds its own
+    :param icon: a name of the viewer's own icons
+    """
+
+    key: str
+    label: object
+    endpoint: str
+    codes: tuple[str, ...]
+    icon: str = "action-new-dialog"
+
+
 ChannelKind = Literal["notify", "pay"]
 
 

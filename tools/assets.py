@@ -60,6 +60,14 @@ STATIC = (
         (LICENSES / "alpine.txt", MODULES / "@vue/reactivity/LICENSE", MODULES / "@vue/shared/LICENSE"),
     ),
     Vendored(
+        "echarts",
+        {"echarts/dist/echarts.common.min.js": "echarts.min.js"},
+        (
+            MODULES / "echarts/LICENSE", MODULES / "echarts/NOTICE", MODULES / "echarts/licenses/LICENSE-d3", MODULES / "zrender/LICENSE",
+            MODULES / "tslib/LICENSE.txt",
+        ),
+    ),
+    Vendored(
         "tus",
         {"tus-js-client/dist/tus.min.js": "tus.min.js"},
         (

@@ -52,6 +52,13 @@ class SopUid(UidConverter):
     resource = "sop_uid"
 
 
+class TokenConverter(BaseConverter):
+    """A link's token. Whatever is written in its place finds the same page as a token that nobody made."""
+
+    regex = r"[^/]{1,200}"
+    resource = "token"
+
+
 class FramesConverter(BaseConverter):
     """Frame numbers, 1-based, separated by commas (PS3.18 10.4.1.1.6)."""
 
@@ -69,6 +76,6 @@ def install(app: Flask, resources: list[str]) -> None:
     """Register the fixed converters and one per declared resource."""
     converters = app.url_map.converters
     converters.update(tenant=TenantConverter, study_uid=StudyUid, series_uid=SeriesUid, sop_uid=SopUid,
-                      frames=FramesConverter, list=ListConverter)
+                      frames=FramesConverter, list=ListConverter, token=TokenConverter)
     for name in resources:
         converters[name] = type(f"{name.title()}Converter", (PublicIdConverter,), {"resource": name})

@@ -14,7 +14,8 @@ from flask_wtf.csrf import CSRFError, CSRFProtect, validate_csrf
 from wtforms.validators import ValidationError
 
 from core import limits
-from core.accounts import login, sessions
+from core.access import doors
+from core.accounts import cookies, login, sessions
 from core.accounts.login import Principal
 from core.web.rates import Rates
 from plugin_sdk.errors import DomainError, Forbidden, NotFound, Unauthenticated
@@ -85,6 +86,9 @@ def pass_gate(house: Application, access: Access, tenant_code: str | None) -> Re
         if request.method in UNSAFE:
             _check_csrf()
         return None
+    if access.kind == "guest":
+        _guest(house, view)
+        return None
     principal = cast(Principal, current_user._get_current_object())
     if not principal.is_authenticated:
         return to_login()
@@ -117,6 +121,21 @@ def pass_gate(house: Application, access: Access, tenant_code: str | None) -> Re
         host().require_fresh(once=False)
     _renew(access)
     return None
+
+
+def _guest(house: Application, view: str) -> None:
+    """A browser that opened a link, at the page of the plugin that the link belongs to.
+
+    :raise LinkEnded: it did not, or the link ended; :raise NotFound: another plugin's page
+    """
+    write = request.method in UNSAFE
+    if write:
+        _check_csrf()
+    link = (request.view_args or {}).pop("link", "")
+    g.ctx, g.way = doors.through(house, link, cookies.read_keys(request, "guest")[: doors.OPENED_AT_ONCE], write=write)
+    owner = getattr(_plugin_of(house, view), "plugin", None)
+    if owner not in (None, g.way.plugin):
+        raise NotFound
 
 
 def _count(access: Access, principal: Principal) -> None:

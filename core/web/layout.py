@@ -42,11 +42,13 @@ def install(app: Flask, house: Application) -> None:
     @app.context_processor
     def around() -> dict[str, Any]:
         ctx, principal = g.get("ctx"), g.get("principal")
+        tenant = ctx.tenant if ctx else None
+        ctx = ctx if principal else None  # whoever came by a link has no menus and no addresses
         return {
             "brand": house.config.brand,
             "lang": "en" if language() == "en" else "zh-CN",
             "side": ctx.side if ctx else "",
-            "tenant": ctx.tenant if ctx else None,
+            "tenant": tenant,
             "tenants": _tenants(principal) if ctx else [],
             "user": {"name": principal.account.name, "id": principal.account.public_id} if principal else None,
             "menu": menu_of(house, ctx) if ctx else [],

@@ -6,6 +6,7 @@ from plugin_sdk.api import Plugin, Registry, hookimpl
 from plugin_sdk.events import ReportAdjusted, ReportConfirmed
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
+from plugin_sdk.panels import Panel
 from plugin_sdk.types import Ctx, Problem
 
 PERMISSIONS: tuple[tuple[str, object, tuple[str, ...]], ...] = (
@@ -86,6 +87,10 @@ class Consultation(Plugin):
             "group", "diagnosis_done", _l("已完成数据"), "diagnosis.done", "group.request.list", after="diagnosis",
             icon="checks",
         )
+        reg.panel("consultation.states", Panel(
+            title=_l("申请状态分布"), codes=("hospital.request.list", "group.request.list"),
+            load="plugins.consultation.requests.figures:by_state",
+        ))
         for name in ("REQUESTS", "PENDING", "COMPLETED"):
             reg.listing(f"plugins.consultation.requests.lists:{name}")
         reg.row_action("studies", "plugins.consultation.requests.study_rows:start_action")

@@ -101,6 +101,8 @@ def ready(staged: Stage, case: Case) -> dict[str, str]:
             ids["second_request"], _, ids["second_sha256"] = _request(world, state)
     if endpoint == "me.end_session":
         ids["session"] = stage.live_session(world.h_admin)
+    if endpoint == "viewer.tools":
+        ids[f"access.{case.side}"] = stage.opened(staged, case.side)
     if endpoint == "studies.visibility":
         row = stage.make_study(world)
         ids["study"], ids["series_uid"] = row.public_id, f"{row.uid}.1"

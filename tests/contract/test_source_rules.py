@@ -32,6 +32,7 @@ ALL_TENANTS: Mapping[str, str] = {
     "core/store/sweep.py": "the platform's sweeper",
     "core/studies/captures.py": "a study that a grant let through",
     "core/studies/reveal.py": "a study that a grant let through",
+    "core/studies/tools.py": "studies of an opening, as far as its grants live",
     "core/audit/anchors.py": "heads of every chain, and what partners keep of each other",
     "core/audit/archive.py": "old entries of every tenant, chain by chain",
     "core/audit/jobs.py": "tells the platform's operators",

@@ -22,6 +22,8 @@ House = tuple[Product, Requests]
 # Pages that no link of the furnished demo leads to, each with its reason.
 UNLINKED = {
     ("diagnosis.images", "a preview's shared address: sends itself and leaves"),
+    ("door.gate", "a link for people outside: whoever made it hands it on"),
+    ("door.show", "behind such a link"),
     ("me.ask", "the question for the password: comes instead of what was asked, or over it"),
 }
 
