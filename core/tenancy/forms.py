@@ -196,7 +196,7 @@ def _hint(of: Field[Any], kind: Kind) -> str:
         parts.append(_range(least, most))
     if kind == "lines":
         parts.append(_("每行一个"))
-    parts.append(_("默认%(value)s", value=f" {said(of, default(of))}"))
+    parts.append(_("默认：%(value)s", value=said(of, default(of))))
     return _("，").join(parts)
 
 
