@@ -17,7 +17,7 @@ Kind = Literal["switch", "number", "choice", "text", "lines", "shown"]
 PREFIX = "set."
 """Before the name of each setting in the form, so that none covers a field of the page."""
 LONGEST, MOST_LINES = 2000, 200
-TRUE, FALSE = _l("开启"), _l("关闭")
+TRUE, FALSE = _l("开"), _l("关")
 
 
 class Form(Protocol):
@@ -194,6 +194,8 @@ def _hint(of: Field[Any], kind: Kind) -> str:
     parts = [str(of.metadata["help"])] if of.metadata.get("label") and of.metadata.get("help") else []
     if kind == "number" and (least is not None or most is not None):
         parts.append(_range(least, most))
+    if of.metadata.get("lowers"):
+        parts.append(_("只能调低"))
     if kind == "lines":
         parts.append(_("每行一个"))
     parts.append(_("默认：%(value)s", value=said(of, default(of))))

@@ -293,7 +293,7 @@ def stored(world: World, name: str) -> dict[str, Any]:
 
 def test_a_form_has_a_field_for_each_setting_of_this_side_with_bounds_and_default(desk: Desk) -> None:
     page = desk.page("/manage/plugins/ground")
-    assert below(page, "loud") == "铃声 打开铃声，默认：开启"
+    assert below(page, "loud") == "铃声 打开铃声，默认：开"
     assert below(page, "limit") == "几次后停止，空白为不限，1 到 9，默认：无"
     assert re.search(r'<select class="form-select" id="[^"]*" name="set.tone".*<option value="low" selected>低</option>', page, flags=re.DOTALL)
     assert '<textarea class="form-control" id="s-ground-own-names" name="set.names"' in page
