@@ -5,7 +5,7 @@ DATA ?= demo-data
 PORT ?= 8000
 STAMP := .make/venv
 
-.PHONY: run test check bench faults drill docs assets translations clean
+.PHONY: run test check bench faults drill docs wheel assets translations clean
 
 run: $(STAMP) assets translations
 	@TELERAD_DATA=$(DATA) $(BIN)/telerad demo
@@ -39,6 +39,9 @@ drill: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/python tools/features_doc.py
 	$(BIN)/python tools/hooks_doc.py
+
+wheel: $(STAMP) assets translations
+	$(BIN)/python tools/wheel.py dist
 
 assets: $(STAMP)
 	@$(BIN)/python tools/assets.py

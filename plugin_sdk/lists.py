@@ -27,7 +27,8 @@ class Column:
     :param macro: name of a macro in ``macros/cells.html`` that draws the value
     :param text: words for a value in a sheet, where the value alone would not say it
     :param mask: shortens the value where names are not shown, as in an export
-    :param plugin: who added it; the host sets it
+    :param plugin: title of the plugin that added it; the host sets it
+    :param owner: name of the plugin that added it; the host sets it
     """
 
     key: str
@@ -43,6 +44,7 @@ class Column:
     text: Callable[[Any], object] | None = None
     mask: Callable[[str], str] | None = None
     plugin: str = ""
+    owner: str = ""
 
     def __post_init__(self) -> None:
         if (self.cell is None) == (self.load is None):

@@ -233,7 +233,7 @@ def make_member(app: TeleradFlask, tenant: Tenant, role: str, name: str) -> Memb
         tenancy.join(db, tenant=tenant, account_id=account.id, role=role)
         accounts.sign_with(db, account.id, scribble(name))
         devices.note(db, account.id, address="127.0.0.1")
-    return Member(app, account, tenant, role, login.make_token(account.id, tenant.id, days=1))
+    return Member(app, account, tenant, role, login.make_token(account.id, tenant.id, days=3))
 
 
 @pytest.fixture

@@ -56,27 +56,38 @@ def config_of(context: click.Context, **given: Any) -> configuration.Config:
 
 
 @contextmanager
-def house_of(context: click.Context, *, upgrade: bool = True) -> Iterator[Application]:
-    """An application for a command, with the schema brought up."""
+def house_of(context: click.Context, *, upgrade: bool = True, as_served: bool = False) -> Iterator[Application]:
+    """An application for a command, with the schema brought up.
+
+    :param as_served: the schema as it is, without plugins that the processes leave out because of theirs
+    """
     from core.app import create_app
+    from core.run import migrate
     from core.run.upgrade import bring_up
 
     app = create_app(config_of(context))
     with app.app_context():
-        if upgrade:
+        if as_served:
+            migrate.leave_out_unmigrated(app.house)
+        elif upgrade:
             for line in bring_up(app.house):
                 click.echo(line, err=True)
         yield app.house
 
 
 def prepare(config: configuration.Config, *, to: str = "head", i_have_one: bool = False) -> None:
-    """Bring the schema up and give built-in roles the codes of new plugins, before anything serves."""
+    """Bring the schema up and give built-in roles the codes of new plugins, before anything serves.
+
+    :raise Shadowed: another distribution ships a package of ours
+    """
     from core.app import create_app
+    from core.run import packages
     from core.run.upgrade import bring_up
     from core.tenancy import actions
     from core.tenancy.sessions import all_tenants
     from plugin_sdk.db import db
 
+    packages.refuse()
     app = create_app(config)
     with app.app_context():
         for line in bring_up(app.house, to=to, i_have_one=i_have_one):

@@ -44,7 +44,7 @@ def doctor(context: click.Context, deep: bool) -> None:
     """Look at configuration, plugins, packages, storage, queue, database and work; exit 1 if anything is wrong."""
     from core.run.doctor import examine
 
-    with house_of(context, upgrade=False) as house:
+    with house_of(context, as_served=True) as house:
         bad = False
         for found in examine(house, deep=deep):
             click.echo(f"{WORDS[found.level]} {found.name}: {found.said}")

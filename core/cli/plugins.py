@@ -22,7 +22,7 @@ def plugin_list(context: click.Context) -> None:
     """Every installed plugin: state, API level, distribution, tenants that use it, failures, and why it did not start."""
     from core.host import overview
 
-    with house_of(context, upgrade=False) as house:
+    with house_of(context, as_served=True) as house:
         for line in overview.lines(overview.of_house(house)):
             click.echo(line)
 

@@ -114,9 +114,11 @@ def _tenant_id(house: Application, code: str, name: str) -> int:
 
 
 def known(house: Application) -> Sequence[str]:
-    """Every plugin that is installed, whether it started or not."""
+    """Every plugin that is installed, whether it started or not, and every other that a tenant has on."""
     plugins = house.plugins
-    return sorted({*plugins.found, *plugins.broken, *plugins.not_allowed})
+    with all_tenants() as session:
+        used = {n for states in session.scalars(sa.select(Tenant.plugins)) for n in states if ":" not in n}
+    return sorted({*plugins.found, *plugins.broken, *plugins.not_allowed, *used})
 
 
 def _switch(value: object) -> switches.Switch:

@@ -77,6 +77,11 @@ class Plugins:
                 self.leave_out(other, "require", missing)
 
 
+def bundled(plugin: Plugin) -> bool:
+    """Whether it comes with the product."""
+    return type(plugin).__module__.startswith("plugins.")
+
+
 def resolve(dotted: str) -> Any:
     """Import what ``package.module:name`` names."""
     module, _, name = dotted.partition(":")

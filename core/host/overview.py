@@ -34,7 +34,10 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """One plugin. ``state`` is ``ready degraded broken not_allowed``; ``why`` is empty unless it is broken."""
+    """One plugin. ``state`` is ``ready degraded broken not_allowed missing``; ``why`` is empty unless it is broken.
+
+    ``missing``: a tenant has it on and it is not installed. Its rows wait for it.
+    """
 
     name: str
     title: object
@@ -61,7 +64,7 @@ class Overview:
 
 
 def of_house(house: Application, *, rows: str = "") -> list[Overview]:
-    """Every installed plugin by name. :param rows: the plugin whose tables' rows are counted; costs a scan per table"""
+    """Every plugin that is installed or that a tenant has on, by name. :param rows: the plugin whose tables' rows are counted; costs a scan per table"""
     plugins = house.plugins
     with all_tenants() as session:
         switched = session.execute(sa.select(Tenant.code, Tenant.plugins).order_by(Tenant.code)).all()
@@ -75,9 +78,11 @@ def of_house(house: Application, *, rows: str = "") -> list[Overview]:
                 )
             )
     found = []
-    for name in sorted({*plugins.found, *plugins.broken, *plugins.not_allowed}):
+    installed = {*plugins.found, *plugins.broken, *plugins.not_allowed}
+    used = {name for _, states in switched for name, state in states.items() if state in ("on", "draining")}
+    for name in sorted(installed | used):
         plugin = plugins.found.get(name)
-        state = plugins.state(name)
+        state = plugins.state(name) if name in installed else "missing"
         found.append(
             Overview(
                 name=name, title=plugin.title if plugin else name, why=plugins.broken.get(name, ""),

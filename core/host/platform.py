@@ -29,7 +29,7 @@ def index() -> ResponseReturnValue:
     found = overview.of_house(g.house)
     return render_template(
         "admin_plugins.html", plugins=found, counts=Counter(p.state for p in found), health=HEALTH, sides=SIDES,
-        bad=[p for p in found if p.state in ("broken", "degraded")], busiest=_busiest(found),
+        bad=[p for p in found if p.state in ("broken", "degraded", "missing")], busiest=_busiest(found),
     )
 
 

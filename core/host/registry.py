@@ -175,10 +175,10 @@ class House:
     def audit_facts(self) -> dict[str, object]:
         return {k: v for d in self.by_owner.values() for k, v in d.audit_facts.items()}
 
-    def for_list(self, kind: str, name: str, enabled: frozenset[str]) -> list[Any]:
-        """Columns or row actions that enabled plugins add to a list."""
+    def for_list(self, kind: str, name: str, enabled: frozenset[str]) -> list[tuple[str, Any]]:
+        """Columns or row actions that enabled plugins add to a list, each with its owner."""
         return [
-            part
+            (owner, part)
             for owner, d in self.by_owner.items()
             if owner == "core" or owner in enabled
             for list_name, part in getattr(d, kind)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from core import clock
 from core.audit.models import Audit
 from core.host import settings as own
+from core.host.loader import bundled
 from core.tenancy import settings
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
@@ -127,6 +128,17 @@ def enable(ctx: TenantCtx, name: str) -> list[str]:
     _turn(ctx, name, "on")
     ctx.hooks.tenant_enabled(ctx, name)
     return [*changed, name]
+
+
+def furnish(ctx: TenantCtx) -> None:
+    """Give a new tenant what comes with the product for its side. Nobody did it: it is no entry of its log."""
+    plugins = ctx.app.plugins
+    names = [n for n in installed(plugins, ctx.side) if n in plugins.ready and bundled(plugins.found[n])]
+    row = ctx.db.get_one(Tenant, ctx.tenant.id)
+    row.plugins = dict.fromkeys(names, "on")
+    _renew(ctx, row)
+    for name in names:
+        ctx.hooks.tenant_enabled(ctx, name)
 
 
 def disable(ctx: TenantCtx, name: str) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import request, url_for
 
@@ -32,6 +32,9 @@ CARD = {
 """Which column stands where when a narrow screen draws a row as a card; the first one that is shown."""
 CLOCKS = 2
 """Seconds by which a row's id may be older than its commit."""
+SECONDS = 5.0
+"""What a plugin's part of a page may take."""
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -60,15 +63,46 @@ class Page:
         return {c.key: self._load(c, keys) for c in self.ask.shown if c.load}
 
     def _load(self, column: Column, keys: Sequence[Any]) -> Mapping[int, object]:
-        """A plugin's column that fails says so in its cells; core's own may not fail."""
+        """A plugin's column that fails or hangs says so in its cells; core's own may not fail."""
         assert column.load is not None
-        if not column.plugin:
+        if not column.owner:
             return column.load(self.ctx, keys)
         try:
-            return column.load(self.ctx, keys)
+            return self._ask(column.owner, column.load, self.ctx, keys)
         except Exception:  # foreign code: the list stays
-            log.exception("column failed", extra={"place": f"{self.spec.name}:{column.key}"})
+            log.exception("column failed", extra={"plugin": column.owner, "place": f"{self.spec.name}:{column.key}"})
             return dict.fromkeys((k.id for k in keys), UNAVAILABLE)
+
+    def _ask(self, owner: str, load: Callable[..., Mapping[int, T]], *args: Any) -> Mapping[int, T]:
+        """Ask a plugin for what it adds to this page, under the deadline of a list."""
+        run = self.ctx.app.plugins.guard.run
+        answer: Mapping[int, T] = run(
+            owner, f"list {self.spec.name}", load, *args, seconds=SECONDS, check=lambda a: isinstance(a, Mapping), ctx=self.ctx
+        )
+        return answer
+
+    @cached_property
+    def _cells(self) -> dict[str, Mapping[int, object]]:
+        """Cells of plugins' columns by row, as far as they were asked for."""
+        return {}
+
+    def _cells_of(self, column: Column) -> Mapping[int, object]:
+        """A plugin's cells of the whole page: one that fails is named in its place, one that hangs costs the column."""
+        if column.key not in self._cells:
+            try:
+                self._cells[column.key] = self._ask(column.owner, lambda: {id(row): self._cell(column, row) for row in self.rows})
+            except Exception:  # foreign code: the list stays
+                log.exception("column failed", extra={"plugin": column.owner, "place": f"{self.spec.name}:{column.key}"})
+                self._cells[column.key] = dict.fromkeys(map(id, self.rows), UNAVAILABLE)
+        return self._cells[column.key]
+
+    def _cell(self, column: Column, row: Any) -> object:
+        assert column.cell is not None
+        try:
+            return column.cell(row)
+        except Exception as error:  # foreign code: the other cells stay
+            self.ctx.app.plugins.guard.ledger.note(column.owner, f"list {self.spec.name}", 0, error)
+            return UNAVAILABLE
 
     @cached_property
     def all_badges(self) -> Mapping[int, Sequence[Badge]]:
@@ -86,7 +120,8 @@ class Page:
     def _load_badges(self, owner: str, dotted: str) -> Mapping[int, Sequence[Badge]]:
         keys = list(self.keys.values())
         try:
-            found: Mapping[int, Sequence[Badge]] = self.ctx.app.resolve(dotted)(self.ctx, keys)
+            load: Callable[..., Mapping[int, Sequence[Badge]]] = self.ctx.app.resolve(dotted)
+            found = self._ask(owner, load, self.ctx, keys)
         except Exception:  # foreign code: the list stays, and says whose markers are missing
             log.exception("badges failed", extra={"plugin": owner, "place": self.spec.name})
             lost = Badge(key=f"{owner}.unavailable", label=str(UNAVAILABLE), tone="dashed", title=owner)
@@ -102,13 +137,9 @@ class Page:
     def value(self, column: Column, row: Any) -> object:
         if column.cell is None:
             return self.loaded[column.key].get(self.row_key(row).id, "")
-        if not column.plugin:
+        if not column.owner:
             return column.cell(row)
-        try:
-            return column.cell(row)
-        except Exception:  # foreign code: the list stays
-            log.exception("column failed", extra={"place": f"{self.spec.name}:{column.key}"})
-            return UNAVAILABLE
+        return self._cells_of(column)[id(row)]
 
     def macro(self, column: Column, value: object) -> str:
         """How the value is drawn; what a plugin could not give is drawn as text."""

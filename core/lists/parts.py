@@ -23,7 +23,8 @@ def columns_of(ctx: Any, spec: ListSpec) -> list[Column]:
                 column = ctx.app.resolve(part)() if isinstance(part, str) else part
                 if column.key not in taken:
                     taken.add(column.key)
-                    found.append(replace(column, plugin=str(plugins[owner].title or owner) if owner in plugins else owner))
+                    title = str(plugins[owner].title or owner) if owner in plugins else owner
+                    found.append(replace(column, plugin=title, owner=owner))
     return found
 
 

@@ -7,8 +7,7 @@ import platform
 from collections.abc import Iterator
 from configparser import ConfigParser
 from dataclasses import dataclass
-from importlib.metadata import entry_points, packages_distributions, version
-from importlib.util import find_spec
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Literal
 
@@ -17,13 +16,12 @@ from alembic.script import ScriptDirectory
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-import core
 from core import clock, invariants, limits
 from core.backup import drill
 from core.host import overview
 from core.host.house import Application
 from core.host.loader import GROUP
-from core.run import migrate
+from core.run import migrate, packages
 from core.tenancy.sessions import all_tenants, nobody
 from core.work import actions, deliver, jobs
 
@@ -31,13 +29,11 @@ LATE = 15 * 60
 """Seconds after which an event that still waits is worth a look."""
 MOST = 50
 Level = Literal["ok", "warn", "bad"]
-OURS = ("core", "plugin_sdk", "plugins", "transfer", "migrations")
 PARTS = ("flask", "sqlalchemy", "pydicom", "pydantic", "redis", "gunicorn")
 FAR = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.sshfs", "fuse.glusterfs", "afs", "lustre"})
 """File systems whose locks or syncs go over a network."""
 SQLITE = {"synchronous": 2, "foreign_keys": 1, "journal_mode": "wal"}
 POSTGRES = {"synchronous_commit": "on", "fsync": "on", "full_page_writes": "on", "server_encoding": "UTF8"}
-SOURCE = Path(str(core.__file__)).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -88,10 +84,10 @@ def _plugins(house: Application) -> Iterator[Finding]:
 
 def _entry_points() -> Iterator[Finding]:
     """Beside the sources: what is installed must be what ``setup.cfg`` declares, or a new plugin silently stays away."""
-    if not (SOURCE / "setup.cfg").is_file():
+    if not (packages.SOURCE / "setup.cfg").is_file():
         return
     parser = ConfigParser()
-    parser.read(SOURCE / "setup.cfg", encoding="utf-8")
+    parser.read(packages.SOURCE / "setup.cfg", encoding="utf-8")
     declared = {n.strip() for line in parser.get("options.entry_points", GROUP, fallback="").splitlines() if (n := line.partition("=")[0]).strip()}
     installed = {p.name for p in entry_points(group=GROUP) if p.dist is not None and p.dist.name == "telerad"}
     differ = sorted(declared ^ installed)
@@ -99,14 +95,7 @@ def _entry_points() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    """Another distribution with a top-level name of ours, or one of our names that is imported from elsewhere."""
-    owners = packages_distributions()
-    for package in OURS:
-        others = sorted(set(owners.get(package, [])) - {"telerad"})
-        spec = find_spec(package)
-        places = [Path(p).resolve().parent for p in (spec.submodule_search_locations or ())] if spec else []
-        said = (f"also shipped by {', '.join(others)}" if others else "not there" if not places
-                else f"imported from {places[0]}" if places[0] != SOURCE else "ours")
+    for package, said in packages.examine().items():
         yield _said(f"package {package}", said == "ours", said)
 
 
@@ -213,6 +202,8 @@ def _in_use(house: Application) -> Iterator[Finding]:
         users = ", ".join((*plugin.tenants, *plugin.draining))
         if plugin.state == "broken" and users:
             yield Finding(f"plugin {plugin.name} in use", "bad", f"did not start; what needs it is refused for {users}")
+        if plugin.state == "missing":
+            yield Finding(f"plugin {plugin.name} in use", "bad", f"not installed, its rows wait; on for {users}")
         if plugin.state == "degraded" and (last := plugin.last) is not None:
             yield Finding(f"plugin {plugin.name} lately", "warn", f"degraded: {plugin.failures} failures, the last in {last.place}: "
                           f"{last.error}, {last.last_at:%Y-%m-%d %H:%M} UTC; on for {users or 'nobody'}")

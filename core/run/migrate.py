@@ -50,12 +50,20 @@ class Step:
         return f"{self.owner}: {self.now or 'nothing'} > {self.to}"
 
 
+class Newer(DomainError):
+    """The database was brought up by a later version of the product than this one. The sentence names the revision."""
+
+
 class NoRevision(DomainError):
     """No owner has a version of this name."""
 
 
 def pending(house: Application, to: str = "head") -> list[Step]:
-    """What an upgrade would do. :raise NoRevision: ``to`` is neither ``head`` nor a version"""
+    """What an upgrade would do. A plugin older than its tables has nothing to do: it is left out where it would run.
+
+    :raise NoRevision: ``to`` is neither ``head`` nor a version
+    :raise Newer: core is older than its tables
+    """
     steps = []
     with db.engine.connect() as connection:
         for owner, folder in owners(house) if to == "head" else [owner_of(house, to)]:
@@ -63,6 +71,10 @@ def pending(house: Application, to: str = "head") -> list[Step]:
             now = MigrationContext.configure(connection, opts=options).get_current_revision() or ""
             scripts = ScriptDirectory(str(HERE), version_locations=[str(folder)])
             wanted = scripts.get_current_head() if to == "head" else to
+            if now and now not in {s.revision for s in scripts.walk_revisions()}:
+                if owner == "core":
+                    raise Newer(f"the database is at {now}, which this version does not know: install the version that made it")
+                continue
             behind = {s.revision for s in scripts.iterate_revisions(wanted or "head", now or "base")} if wanted != now else set()
             if wanted and wanted in behind:
                 steps.append(Step(owner, now, wanted))
@@ -93,8 +105,13 @@ def upgrade(house: Application, to: str = "head", only: str | None = None) -> No
 
 
 def leave_out_unmigrated(house: Application) -> None:
-    """Leave out plugins whose tables are not those of their code: their migration failed, or nobody ran it."""
+    """Leave out plugins whose tables are not those of their code: their migration failed, or nobody ran it.
+
+    A database without any table is only young.
+    """
     with db.engine.connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version_core"):
+            return
         for owner, folder in owners(house)[1:]:
             context = MigrationContext.configure(connection, opts={"version_table": f"alembic_version_{owner}"})
             scripts = ScriptDirectory(str(HERE), version_locations=[str(folder)])

@@ -14,7 +14,7 @@ from core import limits
 from core.app import create_app
 from core.config import Config
 from core.host.house import Application
-from core.run import migrate
+from core.run import migrate, packages
 from core.work import clockwork, jobs, runner
 from plugin_sdk.db import db
 
@@ -58,12 +58,17 @@ class Web(BaseApplication):  # type: ignore[misc]
 
 
 def web(config: Config, *, host: str, port: int) -> None:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM.
+
+    :raise packages.Shadowed: our packages are not ours alone; so in the other processes
+    """
+    packages.refuse()
     Web(config, host, port).run()
 
 
 def worker(config: Config) -> None:
     """Run jobs until SIGTERM; a job in hand is finished first. Each ring is answered by a child that runs what is due."""
+    packages.refuse()
     app = create_app(config)
     house: Application = app.house
     with app.app_context():
@@ -86,6 +91,7 @@ def worker(config: Config) -> None:
 
 def clock(config: Config) -> None:
     """Feed work until SIGTERM."""
+    packages.refuse()
     app = create_app(config)
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -14,6 +14,7 @@ from core.audit.chain import ZERO
 from core.audit.models import AuditHead
 from core.tenancy import permissions
 from core.tenancy.models import Membership, Role, Setting, Tenant, TenantLink
+from core.tenancy.sessions import TenantSession
 from plugin_sdk.errors import Conflict, DomainError
 from plugin_sdk.i18n import lazy as _l
 
@@ -33,7 +34,9 @@ class CodeTaken(Conflict):
 
 
 def create(session: Session, house: Application, *, code: str, kind: str, name: str) -> Tenant:
-    """Make a tenant with its built-in roles and every plugin of its side that stands alone switched on.
+    """Make a tenant with its built-in roles, and switch on every bundled plugin of its side.
+
+    What somebody else wrote is switched on by whoever wants it.
 
     :raise BadCode: not a code; :raise CodeTaken: used before
     """
@@ -41,8 +44,7 @@ def create(session: Session, house: Application, *, code: str, kind: str, name: 
         raise BadCode
     if session.scalar(sa.select(Tenant.id).where(Tenant.code == code)) is not None:
         raise CodeTaken
-    plugins = {n: "on" for n in house.plugins.ready if house.plugins.found[n].side in (kind, "both")}
-    tenant = Tenant(code=code, kind=kind, number=code, name=name, plugins=plugins, created_at=clock.now())
+    tenant = Tenant(code=code, kind=kind, number=code, name=name, plugins={}, created_at=clock.now())
     session.add(tenant)
     session.flush()
     session.add_all(AuditHead(tenant_id=tenant.id, chain=name, sha256=ZERO) for name in ("ops", "views"))
@@ -57,7 +59,23 @@ def create(session: Session, house: Application, *, code: str, kind: str, name: 
         Setting(scope="tenant", scope_id=tenant.id, name="accounts.must_change_password", value=True, changed_at=clock.now())
     )
     session.flush()
+    _furnish(session, house, tenant)
     return tenant
+
+
+def _furnish(session: Session, house: Application, tenant: Tenant) -> None:
+    from core.host import switches
+    from core.host.context import TenantCtx, tenant_view
+
+    own = TenantSession(
+        session.connection(), tenant_id=tenant.id, side=tenant_view(tenant).kind, write=True, join_transaction_mode="rollback_only"
+    )
+    try:
+        switches.furnish(TenantCtx(house, tenant, user=None, permissions=frozenset(), write=True, session=own))
+        own.flush()
+    finally:
+        own.close()
+    session.refresh(tenant)
 
 
 def join(session: Session, *, tenant: Tenant, account_id: int, role: str) -> None:

@@ -51,7 +51,8 @@ def document(app: Flask, house: Application) -> dict[str, Any]:
     schemas = Schemas([(Problem, "serialization"), *(pair for _, view in routes for pair in _models(view))])
     paths: dict[str, dict[str, Any]] = {}
     for rule, view in routes:
-        columns = house.plugins.house.for_list("columns", view.listed[0].name, frozenset(house.plugins.ready)) if hasattr(view, "listed") else ()
+        added = house.plugins.house.for_list("columns", view.listed[0].name, frozenset(house.plugins.ready)) if hasattr(view, "listed") else ()
+        columns = [column for _, column in added]
         for method in methods_of(rule):
             operation = _operation(rule, method, view, schemas, columns)
             paths.setdefault(path_of(rule), {})[method] = operation

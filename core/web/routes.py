@@ -93,7 +93,7 @@ def _static(app: Flask, house: Application, name: str) -> None:
     """Files of a plugin from outside, by ``url_for("static_<plugin>", filename=...)``."""
     module = type(house.plugins.found[name]).__module__
     folder = Path(str(sys.modules[module].__file__)).parent / "static"
-    if module.startswith("plugins.") or not folder.is_dir():
+    if loader.bundled(house.plugins.found[name]) or not folder.is_dir():
         return
 
     def serve(filename: str) -> Any:

@@ -37,6 +37,7 @@ ALL_TENANTS: Mapping[str, str] = {
     "core/audit/jobs.py": "tells the platform's operators",
     "core/audit/looks.py": "batches of several tenants' looks, each in its own chain",
     "core/audit/verify.py": "walks every chain",
+    "core/trial/": "makes the tenants of a plugin's own tests",
     "core/work/": "feeds every tenant's work, each piece in its own ctx",
 }
 """Modules, or rooms (with a slash), that open a session over every tenant, and why."""
@@ -48,6 +49,7 @@ SESSIONS: Mapping[str, str] = {
     "core/run/": "runs before there is a tenant; gives connections back after a fork",
     "core/cli/__init__.py": "gives connections back before serving",
     "core/host/purge.py": "removes tables whose models may be gone",
+    "core/trial/house.py": "gives connections back when its database is done with",
     "core/work/planner.py": "lets the database count its rows",
 }
 """Modules that touch engines, connections or sessions by hand."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,17 @@ def test_a_schema_that_differs_ends_the_check_with_1(tmp_path: Path) -> None:
     assert status == 1 and "study" in out
     assert empty.run("db", "upgrade")[0] == 0
     assert empty.run("db", "check")[0] == 0
+
+
+def test_a_database_of_a_later_version_is_left_alone_and_named(tmp_path: Path) -> None:
+    later = Shell(tmp_path)
+    assert later.run("db", "upgrade")[0] == 0
+    with closing(sqlite3.connect(tmp_path / "telerad.db")) as database:
+        database.execute("UPDATE alembic_version_core SET version_num = 'core_9999'")
+        database.commit()
+    status, _, said = later.run("db", "upgrade")
+    assert status == 1
+    assert said == "the database is at core_9999, which this version does not know: install the version that made it\n"
 
 
 @pytest.mark.parametrize(

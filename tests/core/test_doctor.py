@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from core.app import TeleradFlask, create_app
 from core.host import faults
 from core.host.ledger import Tally
 from core.host.models import PluginFault
-from core.run import doctor, migrate
+from core.run import doctor, migrate, packages
 from core.run.doctor import Finding
 from core.tenancy import actions as tenancy
 from core.tenancy.models import Tenant
@@ -58,12 +61,15 @@ def test_secrets_are_masked_and_say_where_they_came_from(seen) -> None:  # type:
 
 
 def test_a_plugin_that_did_not_start_is_bad_and_says_for_whom(seen, made: TeleradFlask, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setitem(made.house.plugins.broken, "viewer", "load: ImportError: gone")
-    assert seen()["plugin viewer"] == Finding("plugin viewer", "bad", "did not start: load: ImportError: gone")
     with all_tenants(write=True) as session:
-        tenancy.create(session, made.house, code="HSEEN", kind="hospital", name="医院")
+        hospital = tenancy.create(session, made.house, code="HSEEN", kind="hospital", name="医院")
+        hospital.plugins = {**hospital.plugins, "gone_away": "on"}
+    monkeypatch.setitem(made.house.plugins.broken, "viewer", "load: ImportError: gone")
     try:
-        assert seen()["plugin viewer in use"].said == "did not start; what needs it is refused for HSEEN"
+        found = seen()
+        assert found["plugin viewer"] == Finding("plugin viewer", "bad", "did not start: load: ImportError: gone")
+        assert found["plugin viewer in use"].said == "did not start; what needs it is refused for HSEEN"
+        assert found["plugin gone_away in use"] == Finding("plugin gone_away in use", "bad", "not installed, its rows wait; on for HSEEN")
     finally:
         with all_tenants(write=True) as session:
             session.execute(sa.update(Tenant).where(Tenant.code == "HSEEN").values(plugins={}))
@@ -81,15 +87,34 @@ def test_a_plugin_that_fails_often_is_a_warning_that_names_the_place(seen, made:
             session.execute(sa.delete(PluginFault))
 
 
-def test_another_distribution_with_a_name_of_ours_is_bad(seen, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(doctor, "packages_distributions", lambda: {"core": ["telerad", "corelib"], "plugins": ["telerad"]})
+def distribution(folder: Path, name: str, *files: str) -> Path:
+    """Installed into a folder, as pip leaves it."""
+    about = folder / f"{name}-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (about / "RECORD").write_text("".join(f"{f},,\n" for f in files))
+    return folder
+
+
+def test_another_distribution_with_a_name_of_ours_is_bad(seen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.syspath_prepend(distribution(tmp_path, "corelib", "core/tools.py", "my_plugins/x.py"))
     found = seen()
     assert found["package core"] == Finding("package core", "bad", "also shipped by corelib")
     assert found["package plugins"].level == "ok"
 
 
+@pytest.mark.parametrize("command", ["web", "worker", "clock", "run"])
+def test_the_product_does_not_start_beside_a_distribution_that_ships_a_package_of_ours(tmp_path: Path, command: str) -> None:
+    beside = distribution(tmp_path / "site", "corelib", "plugins/__init__.py")
+    there = {**os.environ, "PYTHONPATH": f"{packages.SOURCE}{os.pathsep}{beside}", "TELERAD_DATA": str(tmp_path / "data")}
+    ended = subprocess.run([sys.executable, "-m", "core.cli", command], env=there, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == "package plugins: also shipped by corelib"
+    assert "Traceback" not in ended.stderr
+
+
 def test_one_of_our_names_that_is_imported_from_elsewhere_is_bad(seen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(doctor, "SOURCE", tmp_path)
+    monkeypatch.setattr(packages, "SOURCE", tmp_path)
     found = seen()
     assert found["package transfer"].level == "bad" and found["package transfer"].said.startswith("imported from /")
 

@@ -210,6 +210,16 @@ def test_a_broken_plugin_shows_why_and_cannot_be_switched_on(client: FlaskClient
     assert (refused.status_code, note(refused)) == (422, "“倒下的”未安装或未启动")
 
 
+def test_a_plugin_that_is_gone_but_on_somewhere_is_shown_and_can_be_switched_off(client: FlaskClient, world: World) -> None:
+    with world.app.app_context(), all_tenants(write=True) as session:
+        row = session.get_one(Tenant, world.hospital.id)
+        row.plugins = {**row.plugins, "gone_away": "on"}
+    assert "gone_away 未安装 有机构启用，但没有安装；数据保留" in text_of(page(client))
+    assert world.hospital.name in page(client, f"/gone_away?q={world.hospital.code}")
+    assert send(client, "/gone_away/switch", tenant=world.hospital.code, to="off", was="on").status_code == 303
+    assert state(world, "gone_away") == "off" and client.get("/admin/plugins/gone_away").status_code == 404
+
+
 def test_to_anybody_else_the_platforms_pages_do_not_exist(world: World) -> None:
     client = world.h_admin.browser()
     for path in ("", "/consultation", "/nobody_knows"):

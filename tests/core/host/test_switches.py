@@ -14,6 +14,7 @@ from core.audit.models import Audit
 from core.host import settings as host_settings
 from core.host import switches
 from core.host.switches import Needed, NotAllowed, NotInstalled
+from core.tenancy import actions as tenancy
 from core.tenancy import settings
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
@@ -124,6 +125,18 @@ def test_what_another_needs_cannot_be_switched_off_or_drained(turn: Any, world: 
     turn(switches.disable, "upper")
     turn(switches.disable, "ground")
     assert states(world) == {}
+
+
+def test_a_new_tenant_gets_what_comes_with_the_product_and_each_plugin_prepares_it(
+    house: Any, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ground, "__module__", "plugins.ground.plugin")
+    with all_tenants(write=True) as session:
+        made = tenancy.create(session, house, code="HNEW", kind="hospital", name="演示新医院")
+        assert (made.plugins["consultation"], made.plugins["ground"]) == ("on", "on")
+        assert not {"upper", "refusing", "group_only"} & made.plugins.keys()
+        assert prepared == ["HNEW"]
+        session.rollback()
 
 
 def test_a_plugin_that_cannot_prepare_a_tenant_stays_off_and_leaves_nothing_behind(turn: Any, world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from core.app import TeleradFlask, create_app
+from core.lists import actions as list_actions
+from core.lists import page as list_page
 from core.studies.models import Study
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
@@ -142,6 +145,48 @@ def test_each_order_of_the_study_list_walks_an_index_and_sorts_nothing(
     with app.app_context(), db.engine.connect() as connection:
         plan = " | ".join(r[-1] for r in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sent[0][0]}", sent[0][1]))
     assert "INDEX ix_study" in plan and "TEMP B-TREE" not in plan, plan
+
+
+def slow_column() -> Column:
+    def hang(ctx: Ctx, keys: Sequence[RowKey]) -> Mapping[int, object]:
+        while True:
+            pass
+
+    return Column(key="slow.load", label="慢", load=hang)
+
+
+def slow_action() -> RowAction:
+    def hang(row: Any) -> bool:
+        while True:
+            pass
+
+    return RowAction(key="slow.act", label="慢操作", url=lambda r: "/", when=hang)
+
+
+class Slow(Plugin):
+    name = "slow"
+    title = "演示迟缓"
+
+    def register(self, reg: Registry) -> None:
+        reg.column("studies", f"{__name__}:slow_column")
+        reg.row_action("studies", f"{__name__}:slow_action")
+
+
+def test_parts_that_hang_say_so_and_the_list_comes_in_its_time(
+    app: TeleradFlask, world: World, make_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(list_page, "SECONDS", 0.3)
+    monkeypatch.setattr(list_actions, "SECONDS", 0.1)
+    studies = [make_study(world) for _ in range(6)]
+    made = create_app(replace(app.house.config, strict_plugins=False), extra=(Slow,))
+    with made.app_context(), all_tenants(write=True) as session:
+        row = session.get_one(Tenant, world.hospital.id)
+        row.plugins = {**row.plugins, "slow": "on"}
+    started = time.monotonic()
+    text = page(made, world, "")
+    assert time.monotonic() - started < 8  # three are given up; after that it is not asked
+    assert all(s.accession in text for s in studies)
+    assert text.count("暂不可用") >= 2 * len(studies)
 
 
 def falling_many() -> ManyAction:
