@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -195,6 +197,27 @@ def test_of_two_administrators_the_second_is_told_who_was_quicker(desk: Desk, wo
     assert re.fullmatch(r"h_admin 于 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d 将“地基”改为已启用，请确认后再操作", note(late.get_data(as_text=True)))
     assert len(entries(world, world.hospital, "plugin.enabled")) == 1
     assert turn(desk, "ground", "on", "sideways").status_code == 422
+
+
+def at_once(desks: list[Desk], path: str, form: dict[str, str]) -> list[int]:
+    """Send the same form from several browsers at the same instant. :return: the answers' statuses, sorted"""
+    start = threading.Barrier(len(desks))
+    tokens = [field(d.page("/manage/plugins/ground"), "csrf_token") for d in desks]
+
+    def send(desk: Desk, token: str) -> int:
+        start.wait()
+        return desk.client.post(f"{desk.root}{path}", data={"csrf_token": token, **form}).status_code
+
+    with ThreadPoolExecutor(len(desks)) as pool:
+        return sorted(pool.map(send, desks, tokens))
+
+
+def test_of_administrators_at_the_same_instant_exactly_one_wins(other: TeleradFlask, world: World) -> None:
+    desks = [desk_in(other, world.h_admin) for _ in range(3)]
+    assert at_once(desks, "/manage/plugins/ground/switch", {"was": "off", "to": "on"}) == [303, 409, 409]
+    version = field(form_of(desks[0].page("/manage/plugins/ground"), "设置"), "version")
+    assert at_once(desks, "/manage/plugins/ground/settings", {"version": version, **{f"set.{k}": v for k, v in {**ALL, "limit": "4"}.items()}}) == [303, 409, 409]
+    assert len(entries(world, world.hospital, "plugin.enabled")) == len(entries(world, world.hospital, "setting.changed")) == 1
 
 
 def test_what_the_platform_does_not_allow_says_since_when_and_cannot_be_switched_on(desk: Desk, world: World) -> None:
