@@ -88,7 +88,7 @@ def sheet(
     return Sheet(
         place=place, lines=[
             forms.line(place.cls, f, getattr(now, f.name), side=ctx.side, change=change(stored.get(f.name)), form=form,
-                       error=errors.get(f.name, ""))
+                       error=errors.get(f.name, ""), raced=bool(note))
             for f in of
         ],
         version=forms.version(now, of), note=note, errors=errors,

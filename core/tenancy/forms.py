@@ -98,7 +98,7 @@ def refused(of: Field[Any], value: Any) -> str:
     if choices := of.metadata.get("choices"):
         return "" if value in choices else _("不是可选的值")
     if (least is not None and value < least) or (most is not None and value > most):
-        return _range(least, most)
+        return _("应为 %(range)s", range=_range(least, most))
     return ""
 
 
@@ -109,9 +109,13 @@ def bounds(of: Field[Any]) -> tuple[int | None, int | None]:
 
 
 def line(
-    cls: type[Any], of: Field[Any], stored: Any, *, side: str, change: Change | None = None, form: Form | None = None, error: str = ""
+    cls: type[Any], of: Field[Any], stored: Any, *, side: str, change: Change | None = None, form: Form | None = None,
+    error: str = "", raced: bool = False,
 ) -> Line:
-    """A field with what is stored in it, or with what was typed when ``form`` is given."""
+    """A field with what is stored in it, or with what was typed when ``form`` is given.
+
+    :param raced: somebody else saved meanwhile: where that differs from what was typed, the line says what is stored
+    """
     kind, (least, most) = kind_of(cls, of), bounds(of)
     writable = may_write(of, side) and kind != "shown"
     value = _as_typed(stored)
@@ -120,7 +124,7 @@ def line(
     return Line(
         name=of.name, label=of.metadata.get("label") or of.metadata.get("help") or of.name, hint=_hint(of, kind), kind=kind,
         value=value, choices=_choices(cls, of), least=least, most=most, error=error, change=change,
-        now=said(of, stored) if form is not None and value != _as_typed(stored) else "",
+        now=said(of, stored) if raced and value != _as_typed(stored) else "",
         is_default=stored == default(of), writable=writable,
     )
 

@@ -76,7 +76,7 @@ def test_settings_are_saved_by_enter_and_what_does_not_fit_gets_the_focus(world:
     expect(minutes).to_be_focused()
     expect(minutes).to_have_value("400")
     expect(minutes).to_have_attribute("aria-invalid", "true")
-    expect(page.locator(".err")).to_have_text("1 到 240")
+    expect(page.locator(".err")).to_have_text("应为 1 到 240")
     assert looks.findings(page) == []
     minutes.fill("40")
     minutes.press("Enter")
