@@ -116,7 +116,7 @@ def save(ctx: TenantCtx, place: Place, form: forms.Form, *, version: str, reset:
             back.append(f.name)
             continue
         try:
-            value = forms.read(place.cls, f, form)
+            value = forms.read(place.cls, f, form, now=getattr(now, f.name))
         except forms.Unreadable as error:
             errors.append({"field": f.name, "message": str(error)})
             continue

@@ -73,9 +73,10 @@ def version(values: Any, of: Sequence[Field[Any]]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def read(cls: type[Any], of: Field[Any], form: Form) -> Any:
+def read(cls: type[Any], of: Field[Any], form: Form, *, now: Any) -> Any:
     """What was typed for a setting. A switch that is not sent is off.
 
+    :param now: what is stored; it may stay, also where the form's bounds are narrower
     :raise Unreadable: it is no value of it
     """
     kind, name = kind_of(cls, of), PREFIX + of.name
@@ -85,7 +86,8 @@ def read(cls: type[Any], of: Field[Any], form: Form) -> Any:
     if "\0" in typed or any("\ud800" <= sign <= "\udfff" for sign in typed):
         raise Unreadable(_("含有不能保存的字符"))
     value = _value(cls, of, kind, typed)
-    if kind in ("number", "choice") and not (value is None and _optional(cls, of)) and (why := refused(of, value)):
+    free = value == now or (value is None and _optional(cls, of))
+    if kind in ("number", "choice") and not free and (why := refused(of, value)):
         raise Unreadable(why)
     return value
 

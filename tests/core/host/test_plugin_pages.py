@@ -431,6 +431,10 @@ def test_a_hospital_may_lower_what_an_upload_may_weigh_and_not_raise_it(world: W
     desk.follow(of_core(desk, "intake", "数据上传", {"dcm_max_mb": "10", "zip_max_mb": "500"}))
     with ctx_of(world.app, world.hospital) as ctx:
         assert ctx.settings(Intake) == Intake(dcm_max_mb=10)
+    with world.app.app_context(), all_tenants(write=True) as session:
+        settings.store(session, Intake, world.hospital.id, by=0, dcm_max_mb=40)  # by the operator
+    desk.follow(of_core(desk, "intake", "数据上传", {"dcm_max_mb": "40", "zip_max_mb": "400"}))
+    assert of_core(desk, "intake", "数据上传", {"dcm_max_mb": "41", "zip_max_mb": "400"}).status_code == 422
     assert 'name="set.dcm_max_mb"' not in Desk(world.g_admin).page("/manage/settings"), "a group uploads nothing"
 
 
