@@ -24,6 +24,7 @@ from core.accounts.models import Account, ApiToken, Credential, LoginSession
 from core.accounts.sessions import digest
 from core.lists.models import ListExport, SavedView
 from core.studies.models import Study
+from core.tenancy import forms
 from core.tenancy.models import Membership, Role, Tenant
 from core.tenancy.sessions import all_tenants, nobody
 from core.work.models import Notice
@@ -203,6 +204,16 @@ def opened(stage: Stage, side: str) -> str:
         ctx.commit()
         ctx.close()
     return access
+
+
+def settings_version(member: Member, cls: type[Any]) -> str:
+    """The version that a form of a tenant's settings carries now."""
+    with member.app.app_context():
+        ctx = member.ctx(write=False)
+        try:
+            return forms.version(ctx.settings(cls), forms.shown(cls, ctx.side, shared=False))
+        finally:
+            ctx.close()
 
 
 def view(member: Member, mark: str) -> str:
