@@ -216,7 +216,7 @@ def heads(page: str) -> list[str]:
 def test_columns_are_chosen_and_ordered_per_person_and_can_go_back_to_the_default(world: World, name: str) -> None:
     member, spec = reader_of(world, name), SPECS[name]
     desk, other = Desk(member), Desk(world.h_admin if member.tenant.kind == "hospital" and name != "log" else world.g_admin if name != "log" else world.doctor)
-    usual, theirs = heads(desk.page(PATH[name])), heads(other.page(PATH[name]))
+    usual, theirs = heads(desk.page(PATH[name])), heads(other.page(PATH[name]))  # an administrator may see more columns
     free = [c for c in spec.columns if not c.fixed]
     chosen = [free[-1], free[0]]
     page = desk.follow(desk.post(f"/lists/{name}/columns", {"col": [c.key for c in chosen] + ["gone.column"], "query": "sort=" + spec.sort}))

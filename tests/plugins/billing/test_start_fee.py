@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from core.studies.models import Study
+from core.tenancy import actions as tenancy
+from core.tenancy.sessions import all_tenants
 from tests.conftest import World
 from tests.desk import Desk, field, text_of
 from tests.plugins.billing.conftest import SetTariff
@@ -78,6 +80,23 @@ def test_a_fee_that_came_up_or_went_away_meanwhile_is_a_changed_one(
     assert free.status_code == 409 and "现 100.00 元" in text_of(free)
     dearer = desk.post(f"/studies/{study.public_id}/request", {**form, "fee": "20000"})
     assert dearer.status_code == 409 and "原 200.00 元，现 100.00 元" in text_of(dearer)
+
+
+def test_another_group_has_its_own_fees_and_a_reader_chosen_before_is_named_there_no_longer(
+    world: World, make_world: Callable[..., World], make_study: Callable[..., Study], tariff: SetTariff
+) -> None:
+    other = make_world("乙")
+    with world.app.app_context(), all_tenants(write=True) as db:
+        other.link = tenancy.connect(db, hospital=world.hospital, group=other.group)
+    tariff(world, ((None, "", 8000), (world.reader, "", 12000)))
+    tariff(other, ((None, "", 7000),))
+    desk, path = Desk(world.doctor), f"/studies/{make_study(world).public_id}/request/fee"
+    chosen = {"group": other.group.code, "part": "胸部", "reader": world.reader.account.public_id}
+    assert "费用合计 70.00 元 未指定接单人" in text_of(desk.post(path, chosen))
+    assert "费用合计 120.00 元 按 reader" in text_of(desk.post(path, {**chosen, "group": world.group.code}))
+    stranger = make_world("丙")
+    assert desk.post(path, {**chosen, "reader": stranger.reader.account.public_id}).status_code == 422
+    assert desk.post(path, {**chosen, "group": stranger.group.code}).status_code == 422
 
 
 def test_the_dialog_of_a_group_whose_billing_fails_says_which_plugin(
