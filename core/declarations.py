@@ -12,6 +12,7 @@ RESOURCES = {
     "file": "core.store.files:FileService",
     "upload": "core.intake.queries:by_public_id",
     "access": "core.access.openings:scope_of",
+    "connection": "core.tenancy.links:LinkDirectory",
     "notice": "core.work.queries:notice",
     "capture": "core.studies.captures:read",
     "session": "core.accounts.queries:session",

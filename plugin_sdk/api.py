@@ -56,6 +56,7 @@ class Registry(Protocol):
         load: Callable[..., Mapping[str, Any]] | str | None = None,
         code: str | None = None,
         after: str | None = None,
+        title: object = "",
     ) -> None: ...
     def listing(self, dotted: str) -> None: ...
     def column(self, list_name: str, column: object) -> None: ...
@@ -70,6 +71,7 @@ class Registry(Protocol):
     def channel(self, kind: ChannelKind, name: str, dotted: str) -> None: ...
     def command(self, dotted: str) -> None: ...
     def invariants(self, dotted: str) -> None: ...
+    def demo(self, dotted: str) -> None: ...
 
 
 class Plugin:
@@ -128,7 +130,12 @@ class Plugin:
 
     @hook(on_error="raise")
     def price(self, ctx: Ctx, quote: Quote) -> list[Charge]:
-        """Price a request in the group's ctx, at submission and at confirmation. Only the provider of billing is asked."""
+        """Price a request in the group's ctx. Only the group's provider of ``billing`` is asked.
+
+        Before and at submission (T-01) with the stage ``quote``: it only reads. At confirmation (T-16) with ``charge``,
+        the frozen tariff version and the actual reader, and at 删除报告 (T-18) with ``reversal``: then it also keeps the
+        lines, once, in the transaction of the move. Own tables only, no network, no files.
+        """
         return []
 
 

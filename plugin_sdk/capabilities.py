@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from datetime import datetime
+from typing import Literal, Protocol, runtime_checkable
 
 from .consultation import Consultations, PartCount, ReportJob, RequestRef
 
@@ -42,12 +43,35 @@ class PartMatcher(Protocol):
     def match(self, study_ids: Sequence[int]) -> Mapping[int, list[PartCount]]: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class ChargeLine:
+    """A line that was charged, or taken back (``fen`` is negative then).
+
+    :param person: account id of whose work it is, ``None`` for nobody's
+    :param report: number of the report's version; :param at: UTC
+    """
+
+    code: str
+    share: Literal["diagnosis", "review", "film"]
+    fen: int
+    rule: str = ""
+    person: int | None = None
+    report: int | None = None
+    at: datetime | None = None
+    reversal: bool = False
+
+
 @runtime_checkable
 class Billing(Protocol):
-    """Capability ``billing``. Fees are fen by reader."""
+    """Capability ``billing``. The price itself is the hook ``price``."""
 
-    def fees(self, link_id: int, readers: Sequence[int], modality: str) -> Mapping[int, int]: ...
-    def lines(self, ref: RequestRef) -> Sequence[object]: ...
+    def fees(self, link_id: int, readers: Sequence[int], modality: str) -> Mapping[int, int]:
+        """Fen per body part by reader (account id), by the tariff in force; without what has no price."""
+        ...
+
+    def lines(self, ref: RequestRef) -> Sequence[ChargeLine]:
+        """What was charged for a request, oldest first, reversals included."""
+        ...
 
 
 CAPABILITIES: Mapping[str, type] = {

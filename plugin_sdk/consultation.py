@@ -13,6 +13,10 @@ from typing import Any, Literal, Protocol
 
 from .i18n import LazyText
 from .i18n import lazy as _l
+from .price import Agreed as Agreed
+from .price import Charge as Charge
+from .price import PriceStage as PriceStage
+from .price import Quote as Quote
 from .report import PatientFacts as PatientFacts
 from .report import ReportJob as ReportJob
 from .report import Signature as Signature
@@ -147,6 +151,7 @@ class RequestView:
     snapshot: Mapping[str, Any]
     purpose: str = ""
     flags: frozenset[str] = frozenset()
+    agreed: Agreed | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,37 +216,19 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quote:
-    """What is to be priced: at submission (quote) and at confirmation (charge)."""
-
-    request: RequestView
-    tariff_version: int | None
-    parts: Sequence[PartCount]
-    urgency: Urgency
-    modality: str
-    reader: int | None
-    reviewer: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Charge:
-    """:param fen: integer fen, may be negative for a reversal."""
-
-    code: str
-    fen: int
-    share: Literal["diagnosis", "review", "film"]
-    rule: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What the hospital asks for. :param group: tenant code; :param reader: public id of a member of the group."""
+    """What the hospital asks for.
+
+    :param group: tenant code; :param reader: public id of a member of the group
+    :param fee: the fee that was shown, fen (0: none); another one by now refuses the request. ``None``: none was asked for
+    """
 
     group: str
     urgency: Urgency = Urgency.NORMAL
     parts: Sequence[PartCount] = ()
     reader: str | None = None
     purpose: str = ""
+    fee: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,10 +241,14 @@ class Actor:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestQuery:
-    """Filter of requests; empty fields do not filter. Times are half-open ``[since, until)``, UTC. ``ids``: as events carry them."""
+    """Filter of requests; empty fields do not filter. Times are half-open ``[since, until)``, UTC.
+
+    :param ids: as events carry them; :param priced: only those submitted at a price
+    """
 
     states: Collection[State] = ()
     study_ids: Collection[int] = ()
+    priced: bool = False
     since: datetime | None = None
     until: datetime | None = None
     limit: int = 50

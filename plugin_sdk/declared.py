@@ -32,7 +32,16 @@ class Slot:
     load: Callable[..., Mapping[str, Any]] | None = None
     code: str | None = None
     after: str | None = None
+    title: object = ""
     plugin: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotTab:
+    """A tab that a plugin adds to a page. ``owner`` is the plugin and stands in the address."""
+
+    owner: str
+    title: object
 
 
 @dataclass(frozen=True, kw_only=True)

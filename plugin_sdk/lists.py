@@ -27,6 +27,7 @@ class Column:
     :param macro: name of a macro in ``macros/cells.html`` that draws the value
     :param text: words for a value in a sheet, where the value alone would not say it
     :param mask: shortens the value where names are not shown, as in an export
+    :param code: permissions of which one must be held to see it; none: whoever sees the list
     :param plugin: title of the plugin that added it; the host sets it
     :param owner: name of the plugin that added it; the host sets it
     """
@@ -43,6 +44,7 @@ class Column:
     join: tuple[Any, Any] | None = None
     text: Callable[[Any], object] | None = None
     mask: Callable[[str], str] | None = None
+    code: Sequence[str] = ()
     plugin: str = ""
     owner: str = ""
 

@@ -14,6 +14,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict
 from werkzeug.local import LocalProxy
 
+from .declared import SlotTab
 from .errors import Invalid
 from .lists import ListSpec
 from .reveal import FIELDS, PURPOSES
@@ -237,12 +238,17 @@ def list_json(spec: Any, item: Callable[[Any], dict[str, Any]]) -> ResponseRetur
     return cast(ResponseReturnValue, host().list_json(spec, item))
 
 
-def fill_slot(name: str, **given: Any) -> list[Any]:
+def fill_slot(name: str, *, owner: str = "", **given: Any) -> list[Any]:
     """Draw what enabled plugins put into a slot of one's own page; each part is escaped text or its own template.
 
-    Templates call ``slot(name, ...)``, which is the same.
+    Templates call ``slot(name, ...)``, which is the same. :param owner: draw this plugin's part alone, as in a tab
     """
-    return host().fill_slot(name, **given)
+    return host().fill_slot(name, owner=owner, **given)
+
+
+def slot_tabs(name: str) -> list[SlotTab]:
+    """The tabs that enabled plugins add to one's own page by a slot; ``fill_slot(name, owner=...)`` draws each."""
+    return host().slot_tabs(name)
 
 
 def render(template: str, **values: Any) -> str:

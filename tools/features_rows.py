@@ -27,7 +27,7 @@ ROWS = {
     "S-048": "Each person chooses the columns.",
     "S-058": "The images open in the viewer.",
     "S-060": "Starting a diagnosis: choose a connected group.",
-    "S-061": "A reader may be named, who alone accepts.",
+    "S-061": "A reader may be named, who alone accepts; each reader's fee and the price of the request are shown.",
     "S-062": "Body parts are chosen with counts.",
     "S-063": "Normal or urgent, drawn differently.",
     "S-064": "Confirming submits the request.",
@@ -113,4 +113,5 @@ ROWS = {
     "S-196": "A reviewer returns with a reason.",
     "S-197": "A request that nobody accepted is returned with a reason.",
     "S-211": "Without a signature nobody accepts, diagnoses or reviews.",
+    "S-238": "A group sets its fees per connected hospital, by reader and modality, in versions.",
 }

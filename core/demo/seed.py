@@ -68,6 +68,7 @@ def seed(house: Application, *, studies: bool = True) -> Iterator[str]:
     yield f"演示账号（密码均为 {PASSWORD}）:"
     for person in PEOPLE:
         yield f"  {person.phone}  {person.tenant}  {person.role:<11} {person.name}"
+    _furnish(house, [tenants[code].id for code, _, _ in TENANTS])
     if studies:
         yield from _studies(house)
 
@@ -75,6 +76,16 @@ def seed(house: Application, *, studies: bool = True) -> Iterator[str]:
 def _tenant(db: sa.orm.Session, house: Application, code: str, kind: str, name: str) -> Tenant:
     found = db.scalars(sa.select(Tenant).where(Tenant.code == code)).one_or_none()
     return found or tenancy.create(db, house, code=code, kind=kind, name=name)
+
+
+def _furnish(house: Application, tenants: list[int]) -> None:
+    """Let each plugin add what its demo needs, in the tenants where it is on."""
+    for owner, declared in house.plugins.house.by_owner.items():
+        for dotted in declared.demos:
+            for tenant_id in tenants:
+                with house.system_ctx(tenant_id) as ctx:
+                    if owner in ctx.enabled:
+                        house.resolve(dotted)(ctx)
 
 
 def _studies(house: Application) -> Iterator[str]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from core.host.house import Application
 
 T = TypeVar("T")
+NAMES = {protocol: name for name, protocol in CAPABILITIES.items()}
 
 
 class TenantCtx:
@@ -152,19 +153,20 @@ class TenantCtx:
         return settings.load(self.db, of, scope_id)
 
     def get(self, capability: type[T]) -> T | None:
-        """The enabled provider of a capability, ``None`` when nobody provides it here.
+        """The enabled provider of a capability, ``None`` when there is none. :raise PluginUnavailable: it did not start"""
+        if (owner := self.provider(capability)) is None:
+            return None
+        return self.app.resolve(self.app.plugins.house.by_owner[owner].capabilities[NAMES[capability]])(self)  # type: ignore[no-any-return]
 
-        :raise PluginUnavailable: the enabled provider did not start
-        """
-        name = next(k for k, v in CAPABILITIES.items() if v is capability)
-        plugins = self.app.plugins
+    def provider(self, capability: type[Any]) -> str | None:
+        """The plugin that provides a capability here. :raise PluginUnavailable: it did not start"""
+        name, plugins = NAMES[capability], self.app.plugins
         chosen = self.row.plugins.get(f"provider:{name}")
         for owner, plugin in plugins.found.items():
             if owner in self.enabled and name in plugin.provides and chosen in (None, owner):
                 if owner in plugins.broken:
                     raise PluginUnavailable(plugin=owner)
-                factory = self.app.resolve(plugins.house.by_owner[owner].capabilities[name])
-                return factory(self)  # type: ignore[no-any-return]
+                return owner
         if unread := self.enabled & plugins.broken.keys() - plugins.found.keys():
             raise PluginUnavailable(plugin=min(unread))  # what it provides is unknown: nobody knows that nobody does
         return None
@@ -226,12 +228,10 @@ class TenantCtx:
         """Cancel this tenant's waiting timer of the job's plugin under ``key``, if there is one."""
         plugin = self.app.plugins.house.jobs[job].plugin
         self.db.execute(
-            sa.update(CoreTimer)
-            .where(
+            sa.update(CoreTimer).values(state="cancelled").where(
                 CoreTimer.tenant_id == self.tenant.id, CoreTimer.plugin == plugin, CoreTimer.key == key,
                 CoreTimer.state == "waiting",
             )
-            .values(state="cancelled")
         )
 
     def notify(self, kind: str, *, users: Sequence[int] = (), code: str = "", ref: str, **facts: Any) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from core.host.house import Application
 from core.lists import engine
 from core.web import slots, step_up
+from plugin_sdk.declared import SlotTab
 from plugin_sdk.errors import Invalid
 from plugin_sdk.types import Ctx
 
@@ -55,8 +56,11 @@ class Lending:
     def require_fresh(self, *, once: bool) -> None:
         step_up.need(once=once)
 
-    def fill_slot(self, name: str, **given: Any) -> list[Any]:
-        return list(slots.fill(g.ctx, name, **given))
+    def fill_slot(self, name: str, *, owner: str = "", **given: Any) -> list[Any]:
+        return list(slots.fill(g.ctx, name, owner=owner, **given))
+
+    def slot_tabs(self, name: str) -> list[SlotTab]:
+        return slots.tabs(g.ctx, name)
 
     def read_body(self, model: type[BaseModel]) -> BaseModel:
         """:raise Invalid: no JSON object, a text that nothing can store, or a field that does not fit; one error per field"""

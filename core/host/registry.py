@@ -47,6 +47,7 @@ class Declarations:
     channels: list[Channel] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     invariant_checks: list[str] = field(default_factory=list)
+    demos: list[str] = field(default_factory=list)
 
     def blueprint(self, dotted: str, *, scope: Scope) -> None:
         self.blueprints.append(BlueprintSpec(dotted, scope, self.owner))
@@ -71,8 +72,12 @@ class Declarations:
         load: Callable[..., Mapping[str, Any]] | str | None = None,
         code: str | None = None,
         after: str | None = None,
+        title: object = "",
     ) -> None:
-        self.slots.append(Slot(name=name, template=template, load=load, code=code, after=after, plugin=self.owner))  # type: ignore[arg-type]
+        """Put a part into a page. ``title`` is the word on the tab of slots that are tabs (``study.tab`` ...)."""
+        self.slots.append(
+            Slot(name=name, template=template, load=load, code=code, after=after, title=title, plugin=self.owner)  # type: ignore[arg-type]
+        )
 
     def listing(self, dotted: str) -> None:
         self.listings.append(dotted)
@@ -123,6 +128,10 @@ class Declarations:
 
     def invariants(self, dotted: str) -> None:
         self.invariant_checks.append(dotted)
+
+    def demo(self, dotted: str) -> None:
+        """``(ctx) -> None``: furnish a demo tenant, called for each side by ``telerad demo``; runs again without harm."""
+        self.demos.append(dotted)
 
 
 @dataclass

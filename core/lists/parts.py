@@ -12,7 +12,8 @@ from plugin_sdk.lists import Column, ListSpec
 
 
 def columns_of(ctx: Any, spec: ListSpec) -> list[Column]:
-    """Own columns, then plugins' with their owner's title; a dotted name stands for a function that makes one."""
+    """Own columns, then plugins' with their owner's title, each for whoever holds its code; a dotted name stands for a
+    function that makes one."""
     found, taken = list(spec.columns), {c.key for c in spec.columns}
     house, plugins = ctx.app.plugins.house, ctx.app.plugins.found
     for owner, declared in house.by_owner.items():
@@ -21,7 +22,7 @@ def columns_of(ctx: Any, spec: ListSpec) -> list[Column]:
         for name, part in declared.columns:
             if name == spec.name:
                 column = ctx.app.resolve(part)() if isinstance(part, str) else part
-                if column.key not in taken:
+                if column.key not in taken and (not column.code or any(ctx.may(c) for c in column.code)):
                     taken.add(column.key)
                     title = str(plugins[owner].title or owner) if owner in plugins else owner
                     found.append(replace(column, plugin=title, owner=owner))

@@ -29,15 +29,20 @@ def index() -> ResponseReturnValue:
 @bp.get("/studies/<study:id>/<any(case, series):tab>")
 @requires("hospital.study.view")
 def show(id: str, tab: str) -> ResponseReturnValue:
+    """One study; ``?part=`` opens the tab of a plugin."""
     row = queries.by_public_id(g.ctx, id)
+    added, part = slots.tabs(g.ctx, "study.tab"), request.args.get("part", "")
+    if part not in {"", *(t.owner for t in added)}:
+        raise NotFound
     series = queries.series_of(g.ctx, row.id)
     return render_template(
         "study.html", study=row, patient=row.patient, series=series, counts=queries.counts(g.ctx, [s.id for s in series]),
-        tab=tab, sex=SEX.get(row.patient.sex, "-"), status=StatusCell(status_of(row)),
+        tab="" if part else tab, sex=SEX.get(row.patient.sex, "-"), status=StatusCell(status_of(row)),
         tabs=[
-            {"label": t, "url": url_for(".show", id=id, tab=k), "active": k == tab, "count": len(series) if k == "series" else 0}
+            {"label": t, "url": url_for(".show", id=id, tab=k), "active": k == tab and not part, "count": len(series) if k == "series" else 0}
             for k, t in TABS.items()
-        ],
+        ] + [{"label": t.title, "url": url_for(".show", id=id, part=t.owner), "active": t.owner == part} for t in added],
+        panel=slots.fill(g.ctx, "study.tab", owner=part, study=row) if part else [],
         phone=masking.phone(row.patient.phone), actions=slots.fill(g.ctx, "study.action", study=row),
         sides=slots.fill(g.ctx, "study.side", study=row),
     )

@@ -31,6 +31,13 @@ class LinkDirectory:
             raise NotFound
         return found[0]
 
+    def by_public_id(self, public_id: str) -> LinkView:
+        """:raise NotFound: no connection of this tenant"""
+        found = self._views(TenantLink.public_id == public_id)
+        if not found:
+            raise NotFound
+        return found[0]
+
     def to_group(self, code: str) -> LinkView | None:
         """The live connection of this hospital to a group, by the group's code."""
         return next((v for v in self.active() if v.group.code == code), None)

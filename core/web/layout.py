@@ -52,6 +52,7 @@ def install(app: Flask, house: Application) -> None:
             "menu": menu_of(house, ctx) if ctx else [],
             "urls": _urls(ctx, signed_in=principal is not None),
             "slot": partial(slots.fill, ctx) if ctx else (lambda name, **given: []),
+            "slot_tabs": partial(slots.tabs, ctx) if ctx else (lambda name: []),
             "may": ctx.may if ctx else (lambda code: False),
             "server_now": clock.now(),
             "browser_key": lambda: browser_key.of(principal.account.public_id, secret=app.config["SECRET_KEY"]) if principal else "",

@@ -51,8 +51,7 @@ def document(app: Flask, house: Application) -> dict[str, Any]:
     schemas = Schemas([(Problem, "serialization"), *(pair for _, view in routes for pair in _models(view))])
     paths: dict[str, dict[str, Any]] = {}
     for rule, view in routes:
-        added = house.plugins.house.for_list("columns", view.listed[0].name, frozenset(house.plugins.ready)) if hasattr(view, "listed") else ()
-        columns = [column for _, column in added]
+        columns = _added(house, view.listed[0].name) if hasattr(view, "listed") else ()
         for method in methods_of(rule):
             operation = _operation(rule, method, view, schemas, columns)
             paths.setdefault(path_of(rule), {})[method] = operation
@@ -105,6 +104,12 @@ def _page(item: type[BaseModel]) -> type[BaseModel]:
     if item not in _pages:
         _pages[item] = create_model(f"{item.__name__}Page", items=(list[item], ...), next=(str | None, ...))  # type: ignore[valid-type]
     return _pages[item]
+
+
+def _added(house: Application, list_name: str) -> list[Any]:
+    """The columns that plugins add to a list."""
+    declared = house.plugins.house.for_list("columns", list_name, frozenset(house.plugins.ready))
+    return [house.resolve(column)() if isinstance(column, str) else column for _, column in declared]
 
 
 def _operation(rule: Rule, method: str, view: Any, schemas: Schemas, columns: Any) -> dict[str, Any]:

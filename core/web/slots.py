@@ -10,6 +10,7 @@ from typing import Any
 from flask import render_template
 from markupsafe import Markup
 
+from plugin_sdk.declared import SlotTab
 from plugin_sdk.i18n import lazy as _l
 
 log = logging.getLogger(__name__)
@@ -28,9 +29,17 @@ def values(ctx: Any, name: str, **given: Any) -> list[Mapping[str, Any] | None]:
     return found
 
 
-def fill(ctx: Any, name: str, **given: Any) -> list[Markup]:
-    """Draw every enabled plugin's part of a slot, in declared order."""
-    return [_draw(ctx, owner, slot, given) for owner, slot in _slots(ctx, name)]
+def fill(ctx: Any, name: str, *, owner: str = "", **given: Any) -> list[Markup]:
+    """Draw every enabled plugin's part of a slot, or that of one owner, in declared order."""
+    return [_draw(ctx, of, slot, given) for of, slot in _slots(ctx, name) if owner in ("", of)]
+
+
+def tabs(ctx: Any, name: str) -> list[SlotTab]:
+    """The tabs that enabled plugins add, one per plugin; each is drawn by :func:`fill` with its owner."""
+    found: dict[str, SlotTab] = {}
+    for owner, slot in _slots(ctx, name):
+        found.setdefault(owner, SlotTab(owner=owner, title=slot.title or owner))
+    return list(found.values())
 
 
 def _slots(ctx: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -23,7 +23,7 @@ class Request(Base, TwoPartyMixin):  # type: ignore[misc, valid-type]
 
     ``version`` moves with each transition and with nothing else. ``claim_until`` is the hold, ``claim_seen`` presence.
     ``work_rank`` sorts the pending list: urgent first, then by due time. ``author_until``: until then only the author
-    may open a report that came back.
+    may open a report that came back. ``quote`` is the price at submission with whoever named it, none where nobody did.
     """
 
     __tablename__ = "consultation_request"
@@ -72,6 +72,8 @@ class Request(Base, TwoPartyMixin):  # type: ignore[misc, valid-type]
     claim_until: Mapped[datetime | None]
     claim_seen: Mapped[datetime | None]
     author_until: Mapped[datetime | None]
+    tariff_version: Mapped[int | None]
+    quote: Mapped[dict[str, Any] | None]
     work_rank: Mapped[str] = mapped_column(sa.String(30))
     __table_args__ = (
         sa.ForeignKeyConstraint(

@@ -57,6 +57,8 @@ class ConsultationService:
             filters.append(Request.state.in_(q.states))
         if q.study_ids:
             filters.append(Request.study_id.in_(q.study_ids))
+        if q.priced:
+            filters.append(Request.quote.is_not(None))
         if q.since:
             filters.append(Request.requested_at >= q.since)
         if q.until:

@@ -30,7 +30,7 @@ from tests.contract.stage import SIDES, UNKNOWN, Card, Stage, Writes, changed, f
 
 RESOURCES = frozenset(
     {"study", "request", "upload", "access", "capture", "notice", "study_uid", "series_uid", "sop_uid", "frames", "session",
-     "view", "export"}
+     "view", "export", "connection", "tariff"}
 )
 """Kinds of ids that ``stage.things`` makes one of in both worlds. A new kind needs a factory there and a word here."""
 WORDS: Mapping[str, tuple[str, ...]] = {

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from plugins.billing import queries
 from tests.conftest import World, numbers
 from tests.contract.stage import png
 
@@ -42,6 +43,16 @@ def _confirm(ids: Ids, world: World) -> dict[str, Any]:
     return {"json": {"items": [item, other]}}
 
 
+def _tariff(world: World) -> dict[str, Any]:
+    """A form of 收费设置 that follows the version in force."""
+    with world.app.app_context():
+        ctx = world.g_admin.ctx(write=False)
+        current = queries.in_force(ctx, world.link.id)
+        ctx.close()
+    lines = {"reader": ["", world.reader.account.public_id], "modality": ["", "CT"], "fee": ["80.00", "120.5"]}
+    return {"base": str(current.version if current else 0), "urgent": "1.5", "diagnosis": "70", **lines}
+
+
 WORDS = {"findings": "双肺纹理清晰。", "impression": "未见异常。", "positive": False}
 REASON = {"reason": "请补充测量"}
 MADE: Mapping[str, Callable[[Ids, World], dict[str, Any]]] = {
@@ -69,6 +80,9 @@ MADE: Mapping[str, Callable[[Ids, World], dict[str, Any]]] = {
     "diagnosis.accept": _form(),
     "requests.confirm_many": lambda ids, w: {"data": {"row": [ids["request"], ids.get("second_request", ids["request"])]}},
     "start.submit": lambda ids, w: {"data": {"group": w.group.code, "part": "胸部", "count-胸部": "1"}},
+    "start.fee": lambda ids, w: {"data": {"group": w.group.code, "part": "胸部", "count-胸部": "1"}},
+    "fees.rows": lambda ids, w: {"data": _tariff(w)},
+    "fees.save": lambda ids, w: {"data": _tariff(w)},
     "studies.show_whole": lambda ids, w: {"data": {"purpose": "treatment"}},
     "diagnosis.show_whole": lambda ids, w: {"data": {"purpose": "treatment"}},
     "studies.columns": lambda ids, w: {"data": {"col": ["name"]}},

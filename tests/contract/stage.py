@@ -27,6 +27,8 @@ from core.tenancy.models import Membership, Role, Tenant
 from core.tenancy.sessions import all_tenants, nobody
 from core.work.models import Notice
 from plugin_sdk.db import metadata
+from plugins.billing import actions, queries
+from plugins.billing.actions import Line
 from tests import conftest
 from tests.canary import MARK
 from tests.conftest import Member, World, csrf, make_member
@@ -135,7 +137,7 @@ def things(world: World, mark: str) -> dict[str, str]:
     request = drive(world, study["id"], "APPROVED", mark=mark)
     found = {
         "study": study["id"], "request": request, "study_uid": uid, "series_uid": f"{uid}.1", "sop_uid": f"{uid}.1.1",
-        "frames": "1", "session": live_session(world.h_admin), "file": UNKNOWN, "upload": upload(world), "capture": _capture(world, request, mark),
+        "frames": "1", "connection": world.link.public_id, "tariff": tariff(world, mark), "session": live_session(world.h_admin), "file": UNKNOWN, "upload": upload(world), "capture": _capture(world, request, mark),
     }
     for side in SIDES:
         member = world.h_admin if side == "hospital" else world.g_admin
@@ -150,6 +152,20 @@ def things(world: World, mark: str) -> dict[str, str]:
             found[f"notice.{side}"] = notice.public_id
         found[f"view.{side}"], found[f"export.{side}"] = view(member, mark), export(member, mark, "done")
     return found
+
+
+def tariff(world: World, mark: str) -> str:
+    """What this world's hospital pays, saved by somebody with a name. :return: the id of the version"""
+    with world.app.app_context():
+        ctx = world.g_admin.ctx()
+        link = ctx.links.get(world.link.id)
+        base = queries.in_force(ctx, link.id)
+        line = Line(reader=0, reader_name=mark, modality="", fen=10000)
+        made = actions.save(ctx, link, [line], urgent_percent=150, diagnosis_percent=70, base=base.version if base else 0)
+        ctx.commit()
+        public_id = str(made.public_id)
+        ctx.close()
+    return public_id
 
 
 def view(member: Member, mark: str) -> str:

@@ -524,6 +524,7 @@ def test_a_capability_of_a_plugin_that_could_not_be_read_is_unavailable_not_abse
 ) -> None:
     app = other()
     app.house.plugins.broken["gone"] = "load: ImportError: gone"
+    set_plugin(app, world.hospital, "billing", None)  # which would be found before it
     for state, raises in ((None, False), ("on", True)):
         set_plugin(app, world.hospital, "gone", state)
         with app.app_context(), app.house.system_ctx(world.hospital.id, write=False) as ctx:

@@ -24,6 +24,9 @@ OPEN_BODIES: Mapping[str, str] = {
 FORMS: Mapping[str, Mapping[str, str]] = {
     "requests.confirm_many": {"row": "request"},
     "start.submit": {"group": "tenant", "reader": "account"},
+    "start.fee": {"group": "tenant", "reader": "account"},
+    "fees.rows": {"reader": "account"},
+    "fees.save": {"reader": "account"},
 }
 """Fields of forms that name something, by endpoint: field to resource."""
 NO_IDS: Mapping[str, str] = {

@@ -71,6 +71,7 @@ CACHES: Mapping[str, str] = {
 SCANS: Mapping[str, str] = {
     "plugins/consultation/jobs.py": "the platform's jobs, which then work tenant by tenant",
     "plugins/consultation/invariants.py": "checks every request, each in its group's ctx",
+    "plugins/billing/invariants.py": "checks every group's charges, each in its ctx",
 }
 COMMANDS: Mapping[str, str] = {
     "core/backup/": "pg_dump and its like, and the product itself for a rehearsal",

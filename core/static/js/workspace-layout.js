@@ -50,7 +50,7 @@ export const installLayout = ({ onTab }) => {
     size = Math.min(LARGEST, Math.max(SMALLEST, size + Number(button.dataset.size)))
     document.querySelectorAll(".ed").forEach((box) => box.classList.add(`ed-${size}`))
   }))
-  byId("ws-compare").addEventListener("click", () => show(tabs.length - 1))
+  byId("ws-compare").addEventListener("click", () => show(tabs.indexOf(byId("tab-record"))))
   byId("ws-help").addEventListener("click", () => byId("ws-keys").showModal())
   return { show }
 }

@@ -8,17 +8,18 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from flask import Blueprint, flash, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from plugin_sdk.consultation import Event, Urgency
+from plugin_sdk.consultation import Draft, Event, RequestView, Urgency
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
 from plugin_sdk.types import CaptureView
-from plugin_sdk.web import ctx, render, requires
+from plugin_sdk.web import ctx, render, requires, slot_tabs
 from plugin_sdk.words import SEX
 from plugins.consultation.reports import desk as desks
 from plugins.consultation.reports.desk import Desk
 from plugins.consultation.requests import queries
 from plugins.consultation.requests.cells import StateCell
 from plugins.consultation.requests.pages import TITLES
+from plugins.consultation.requests.present import view_of
 
 bp = Blueprint("workspace", __name__, template_folder="../templates")
 DONE = {
@@ -35,8 +36,9 @@ DONE = {
 def show(id: str) -> ResponseReturnValue:
     """The page. Looking changes nothing: its script opens an accepted request."""
     desk = desks.of_request(ctx, queries.ref_or_404(ctx, id))
+    view = view_of(ctx, desk.row)
     return render(
-        "consultation/workspace.html", theme="dark", desk=desk, row=desk.row, state=StateCell(desk.row, "group"),
+        "consultation/workspace.html", theme="dark", view=view, draft=_draft(desk, view), plugin_tabs=slot_tabs("report.tab"), desk=desk, row=desk.row, state=StateCell(desk.row, "group"),
         sex=SEX.get(desk.row.sex, ""), urgent=desk.row.urgency is Urgency.URGENT, page=_page(desk),
         history=[(e, TITLES.get(e.event, e.event)) for e in reversed(desk.history)], event=Event,
         adjusting=desk.mode != "read" and not desk.row.state.is_working,
@@ -90,6 +92,15 @@ def _page(desk: Desk) -> dict[str, Any]:
             "list": url_for("diagnosis.index"),
         },
     }
+
+
+def _draft(desk: Desk, view: RequestView) -> Draft:
+    """The text as it stands when the page is drawn, for plugins."""
+    text = desk.text
+    return Draft(
+        request=view, findings=text["findings"], impression=text["impression"], positive=text["positive"],
+        images=tuple(text["images"]),
+    )
 
 
 def _capture(view: CaptureView, request_id: str) -> dict[str, Any]:

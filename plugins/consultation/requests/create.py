@@ -13,13 +13,14 @@ from plugin_sdk.errors import Conflict, Invalid, RefusedByPlugin, StudyCompleted
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.types import Ctx, LinkView, StudyFacts, UserView
 from plugins.consultation.models import Part, Request
-from plugins.consultation.requests import claims, queries
+from plugins.consultation.requests import claims, fees, queries
 from plugins.consultation.requests.effects import IMAGES, ref
 from plugins.consultation.requests.present import view_of
 from plugins.consultation.requests.transition import enter
 from plugins.consultation.settings import Connection, Reading
 
 PARTS = (_l("头部"), _l("颈部"), _l("胸部"), _l("腹部"), _l("盆腔"), _l("脊柱"), _l("四肢"), _l("乳腺"), _l("其他"))
+MOST_COUNT = 99
 BODY_PARTS = {
     "HEAD": 0, "BRAIN": 0, "SKULL": 0, "NECK": 1, "CHEST": 2, "LUNG": 2, "THORAX": 2, "HEART": 2, "ABDOMEN": 3,
     "LIVER": 3, "KIDNEY": 3, "PELVIS": 4, "CSPINE": 5, "TSPINE": 5, "LSPINE": 5, "SPINE": 5, "EXTREMITY": 6, "HAND": 6,
@@ -52,6 +53,7 @@ def request(ctx: Ctx, study_public_id: str, terms: Terms) -> Request:
 
     :raise NotFound: no such study; :raise Conflict: the study or the connection does not allow it
     :raise Invalid: no part, an unknown reader, or a purpose that the hospital demands
+    :raise FeeChanged: it costs another fee than was shown
     """
     study = ctx.studies.lock_row(ctx.studies.own(study_public_id).id)
     link = ctx.links.to_group(terms.group)
@@ -69,6 +71,7 @@ def request(ctx: Ctx, study_public_id: str, terms: Terms) -> Request:
     except IntegrityError as error:
         raise StudyRequested from error
     _add_parts(ctx, row, terms.parts)
+    fees.agree(ctx, row, terms)
     _ask_plugins(ctx, row)
     ctx.grants.give(study.id, tenant_id=link.group.id, scope=IMAGES, reason_ref=ref(row))
     ctx.studies.set_status(study.id, "requested")
@@ -110,7 +113,7 @@ def _check_terms(ctx: Ctx, terms: Terms) -> None:
     errors = []
     if not terms.parts:
         errors.append({"field": "parts", "message": str(_l("请至少选择一个咨询部位"))})
-    if any(not 1 <= p.count <= 99 or not 1 <= len(p.name) <= 60 for p in terms.parts):
+    if any(not 1 <= p.count <= MOST_COUNT or not 1 <= len(p.name) <= 60 for p in terms.parts):
         errors.append({"field": "parts", "message": str(_l("部位名称 1-60 字，数量 1-99"))})
     if len({p.name for p in terms.parts}) != len(terms.parts):
         errors.append({"field": "parts", "message": str(_l("部位重复"))})

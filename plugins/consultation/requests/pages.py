@@ -16,13 +16,13 @@ from plugin_sdk.errors import Forbidden, InvalidTransition, NotFound, ReasonRequ
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
 from plugin_sdk.types import Ctx
-from plugin_sdk.web import form_version
+from plugin_sdk.web import form_version, slot_tabs
 from plugin_sdk.words import SEX
 from plugins.consultation.models import Entry, Request
 from plugins.consultation.requests import claims, queries
 from plugins.consultation.requests.cells import StateCell, TimeLeft
 from plugins.consultation.requests.machine import TABLE, label
-from plugins.consultation.requests.present import reason_for, shown_report
+from plugins.consultation.requests.present import reason_for, shown_report, view_of
 from plugins.consultation.requests.transition import advance
 
 TITLES: Mapping[Event, object] = {
@@ -107,11 +107,12 @@ def started(row: Request) -> bool:
 
 
 def detail(ctx: Ctx, row: Request, tab: str, tabs: Mapping[str, object], endpoint: str) -> dict[str, Any]:
-    """Everything the page of one request needs.
+    """Everything the page of one request needs; ``?part=`` opens the tab of a plugin.
 
-    :raise NotFound: a tab that this request does not have yet
+    :raise NotFound: a tab that this request does not have yet, or of a plugin that adds none
     """
-    if tab in AFTER_START and not started(row):
+    added, part = slot_tabs("request.tab"), request.args.get("part", "")
+    if (tab in AFTER_START and not started(row)) or part not in {"", *(t.owner for t in added)}:
         raise NotFound
     hospital = ctx if ctx.side == "hospital" else ctx.at(row.link_id)
     history = queries.history_of(ctx, row.id)
@@ -120,12 +121,18 @@ def detail(ctx: Ctx, row: Request, tab: str, tabs: Mapping[str, object], endpoin
         "row": row,
         "state": StateCell(row, ctx.side),
         "left": TimeLeft(row, ctx.now()),
-        "tab": tab,
+        "tab": "" if part else tab,
+        "part": part,
         "tabs": [
-            Tab(title, url_for(endpoint, id=row.public_id, tab=key), key == tab, len(history) if key == "history" else 0)
-            for key, title in tabs.items()
-            if started(row) or key not in AFTER_START
+            *(
+                Tab(title, url_for(endpoint, id=row.public_id, tab=key), key == tab and not part, len(history) if key == "history" else 0)
+                for key, title in tabs.items()
+                if started(row) or key not in AFTER_START
+            ),
+            *(Tab(t.title, url_for(endpoint, id=row.public_id, part=t.owner), t.owner == part) for t in added),
         ],
+        "view": view_of(ctx, row),
+        "side": ctx.side,
         "started": started(row),
         "steps": steps(ctx, row, history),
         "came_back": came_back(ctx, row, history),

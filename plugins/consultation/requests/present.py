@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from plugin_sdk.consultation import (
+    Agreed,
+    Charge,
     Claim,
     PartCount,
     Person,
@@ -61,7 +63,16 @@ def view_of(ctx: Ctx, row: Request) -> RequestView:
         snapshot={name: getattr(row, name) for name in SNAPSHOT},
         purpose=row.purpose,
         flags=flags_of(row),
+        agreed=agreed_of(row),
     )
+
+
+def agreed_of(row: Request) -> Agreed | None:
+    """The price frozen with a request."""
+    if row.quote is None:
+        return None
+    lines = [Charge(**line) for line in row.quote["lines"]]
+    return Agreed(provider=row.quote["provider"], tariff_version=row.tariff_version, lines=lines)
 
 
 def report_view(ctx: Ctx, row: Request, version: ReportVersion) -> ReportView:

@@ -15,8 +15,8 @@ from plugins.consultation.models import Entry, Request
 from plugins.consultation.reports import versions
 from plugins.consultation.reports.checks import check_report
 from plugins.consultation.reports.versions import Text
-from plugins.consultation.requests import claims, queries
-from plugins.consultation.requests.effects import EFFECTS, hospital, ref
+from plugins.consultation.requests import claims, fees, queries
+from plugins.consultation.requests.effects import EFFECTS, group, hospital, ref
 from plugins.consultation.requests.guards import GUARDS, Move
 from plugins.consultation.requests.machine import Step, step_for
 from plugins.consultation.requests.present import view_of
@@ -77,6 +77,7 @@ def advance(
     owner = hospital(move)
     owner.studies.set_status(row.study_id, queries.status_of_study(ctx, row.study_id))
     ctx.audit(f"request.{event.value}", ref=ref(row), version=row.version)
+    fees.settle(group(move), row, event)  # after the hospital's entry: logs are always locked in this order
     ctx.db.flush()
     return row
 
