@@ -16,8 +16,9 @@ test: $(STAMP) assets translations
 	TELERAD_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 2 --dist loadfile tests/core tests/plugins tests/contract -m "not browser and not corpus"
 
 check: $(STAMP) assets translations
-	$(BIN)/ruff check core plugins plugin_sdk transfer tests tools benchmarks
+	$(BIN)/ruff check core plugins plugin_sdk transfer tests tools benchmarks examples
 	$(BIN)/mypy
+	@for each in examples/*/; do (cd $$each && ../../$(BIN)/mypy) || exit 1; done
 	$(BIN)/lint-imports --config setup.cfg
 	$(BIN)/python tools/translations.py --check
 	$(BIN)/python tools/features_doc.py --check

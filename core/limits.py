@@ -49,6 +49,8 @@ class Limits:
     api_calls: int = limit(600, "calls of the JSON API per token and minute; 0 = no limit", least=0)
     image_calls: int = limit(300, "DICOMweb requests per session or token and second; 0 = no limit", least=0)
     login_calls: int = limit(20, "attempts to log in per address in 5 minutes; 0 = no limit", least=0)
+    link_calls: int = limit(60, "calls of the public door per address and minute; 0 = no limit", least=0)
+    passcode_tries: int = limit(5, "wrong passcodes of a link in half an hour")
     export_rows: int = limit(50_000, "rows of one export")
 
 

@@ -12,9 +12,10 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar
 import pluggy
 
 from .consultation import Change, Charge, Draft, Finding, Quote
-from .declared import ChannelKind
+from .declared import ChannelKind, MenuSide, ViewerTool
 from .events import DomainEvent
-from .types import Ctx, Hold, IngestItem, Problem, Scope, Side, StudyAction
+from .panels import Panel
+from .types import Ctx, Hold, IngestItem, Problem, Scope, StudyAction
 
 API_VERSION = (1, 1)
 NAME = "telerad"
@@ -46,7 +47,7 @@ class Registry(Protocol):
     def blueprint(self, dotted: str, *, scope: Scope) -> None: ...
     def permission(self, code: str, title: object, *, roles: Sequence[str] = ()) -> None: ...
     def menu(
-        self, side: Side, key: str, title: object, endpoint: str, code: str, after: str | None = None, icon: str = "point"
+        self, side: MenuSide, key: str, title: object, endpoint: str, code: str, after: str | None = None, icon: str = "point"
     ) -> None: ...
     def slot(
         self,
@@ -68,6 +69,9 @@ class Registry(Protocol):
     def notice_kind(self, code: str, title: object, endpoint: str, *, todo: bool = False) -> None: ...
     def resource(self, name: str, dotted: str, *, numbers: str = "") -> None: ...
     def capability(self, name: str, dotted: str) -> None: ...
+    def link_page(self, kind: str, dotted: str) -> None: ...
+    def panel(self, name: str, panel: Panel) -> None: ...
+    def viewer_tool(self, tool: ViewerTool) -> None: ...
     def channel(self, kind: ChannelKind, name: str, dotted: str) -> None: ...
     def command(self, dotted: str) -> None: ...
     def invariants(self, dotted: str) -> None: ...
@@ -77,6 +81,7 @@ class Registry(Protocol):
 class Plugin:
     """Base of every plugin. Class attributes are the manifest, readable without a database.
 
+    :cvar summary: what it does, one sentence for the administrators' page
     :cvar side: whose switch it follows: ``hospital``, ``group`` or ``both``
     :cvar provides: capabilities promised; each is bound by ``reg.capability(name, factory)``
     :cvar requires: capabilities or plugins without which this one cannot be on
@@ -87,6 +92,7 @@ class Plugin:
 
     name: ClassVar[str] = ""
     title: ClassVar[object] = ""
+    summary: ClassVar[object] = ""
     api: ClassVar[tuple[int, int]] = (1, 0)
     provides: ClassVar[tuple[str, ...]] = ()
     requires: ClassVar[tuple[str, ...]] = ()

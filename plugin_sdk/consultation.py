@@ -243,7 +243,8 @@ class Actor:
 class RequestQuery:
     """Filter of requests; empty fields do not filter. Times are half-open ``[since, until)``, UTC.
 
-    :param ids: as events carry them; :param priced: only those submitted at a price
+    :param ids: as events carry them
+    :param priced: only those submitted at a price
     """
 
     states: Collection[State] = ()

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from .types import Ctx, Side, UserView
+from .types import Ctx, UserView
+
+MenuSide = Literal["hospital", "group", "platform"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class MenuItem:
     """One entry of the side menu. ``code`` is the permission that shows it; ``icon`` a Tabler icon name."""
 
-    side: Side
+    side: MenuSide
     key: str
     title: str
     endpoint: str
@@ -61,6 +63,23 @@ class NoticeKind:
     plugin: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ViewerTool:
+    """A button in the viewer's tool bar that opens a page of the plugin in a new tab.
+
+    :param endpoint: of a tenant's page; its address gets ``access=<opening>`` and ``study=<StudyInstanceUID>`` for each study
+        that is shown, the active one first: ``ctx.studies.opened(access, uids)`` says which they are
+    :param codes: permissions, one of which shows it; each side holds its own
+    :param icon: a name of the viewer's own icons
+    """
+
+    key: str
+    label: object
+    endpoint: str
+    codes: tuple[str, ...]
+    icon: str = "action-new-dialog"
+
+
 ChannelKind = Literal["notify", "pay"]
 
 
@@ -78,6 +97,7 @@ class Channel:
 class Note:
     """A notice on its way out. It holds no patient's name: ``facts`` are ids, counts and words of ours.
 
+    :param id: the same at each try: whoever has it already may drop it
     :param ref: ``<owner>:<kind>:<public_id>`` of what it tells of
     :param path: where it leads, a path of this site
     :param at: when it was written, UTC

@@ -49,7 +49,7 @@ def lazy(text: str) -> LazyText:
     return LazyText(text)
 
 
-def now(text: str, **values: Any) -> str:
+def now(text: str, /, **values: Any) -> str:
     """Translate at once; ``%(name)s`` placeholders."""
     translated = _translate(text)
     return translated % values if values else translated

@@ -27,9 +27,10 @@ def telerad_core(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Core]:
 
 
 @pytest.fixture
-def house(telerad_core: Core) -> House:
+def house(telerad_core: Core) -> Iterator[House]:
     """A hospital and a diagnosis group of this test alone."""
-    return telerad_core.house()
+    yield telerad_core.house()
+    telerad_core.turn_back()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -103,8 +104,16 @@ class House(Protocol):
         """Switch a plugin on or off for both sides that it has."""
         ...
 
+    def choose(self, capability: str, plugin: str) -> None:
+        """Let a plugin answer for a capability on both sides that it has, where several can."""
+        ...
+
     def work(self) -> None:
         """Deliver events and run jobs until nothing is due."""
+        ...
+
+    def later(self, by: timedelta) -> None:
+        """Let time pass, for the database too, and do what has become due. The fixture ``house`` turns it back."""
         ...
 
     def another(self) -> House:
@@ -118,6 +127,10 @@ class Core(Protocol):
     broken: Mapping[str, str]
 
     def house(self) -> House: ...
+    def turn_back(self) -> None:
+        """Undo every ``later``."""
+        ...
+
     def close(self) -> None: ...
 
 

@@ -17,6 +17,7 @@ from werkzeug.local import LocalProxy
 from .declared import SlotTab
 from .errors import Invalid
 from .lists import ListSpec
+from .panels import Period, ShownPanel
 from .reveal import FIELDS, PURPOSES
 from .runtime import host
 from .types import Ctx
@@ -249,6 +250,19 @@ def fill_slot(name: str, *, owner: str = "", **given: Any) -> list[Any]:
 def slot_tabs(name: str) -> list[SlotTab]:
     """The tabs that enabled plugins add to one's own page by a slot; ``fill_slot(name, owner=...)`` draws each."""
     return host().slot_tabs(name)
+
+
+def panels(period: Period) -> list[ShownPanel]:
+    """Panels of every enabled plugin that this member may see, filled for a period; one that failed has no data."""
+    return host().panels(period)
+
+
+def viewer_tools(access: str) -> list[Mapping[str, str]]:
+    """What plugins put into the viewer's tool bar, for whoever opened these images: ``key label icon url``.
+
+    :raise NotFound: not an opening of this person
+    """
+    return host().viewer_tools(access)
 
 
 def render(template: str, **values: Any) -> str:

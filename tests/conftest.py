@@ -31,6 +31,7 @@ from core.tenancy.sessions import all_tenants, nobody
 from core.work import runner
 from plugin_sdk.ids import row_id
 from plugin_sdk.types import UserView
+from tests import postgres
 from tests.canary import WatchedClient, WatchedLog
 
 numbers = count(1)
@@ -53,11 +54,8 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if os.environ.get("TELERAD_TEST_DATABASE") != "postgresql":
         yield f"sqlite:///{tmp_path_factory.mktemp('db')}/telerad.db"
         return
-    import pgserver
-
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    server.cleanup()
+    with postgres.running() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

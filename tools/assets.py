@@ -22,7 +22,7 @@ MODULES = ROOT / "node_modules"
 LICENSES = ROOT / "tools" / "licenses"
 STAMP = ROOT / ".make" / "assets.stamp"
 VENDOR = ROOT / "core" / "static" / "vendor"
-FONTS = ROOT / "plugins" / "report_templates" / "fonts"
+FONTS = ROOT / "plugin_sdk" / "paper" / "fonts"
 OHIF = ROOT / "plugins" / "viewer" / "ohif"
 
 
@@ -58,6 +58,14 @@ STATIC = (
         "alpine",
         {"@alpinejs/csp/dist/cdn.min.js": "alpine-csp.min.js"},
         (LICENSES / "alpine.txt", MODULES / "@vue/reactivity/LICENSE", MODULES / "@vue/shared/LICENSE"),
+    ),
+    Vendored(
+        "echarts",
+        {"echarts/dist/echarts.common.min.js": "echarts.min.js"},
+        (
+            MODULES / "echarts/LICENSE", MODULES / "echarts/NOTICE", MODULES / "echarts/licenses/LICENSE-d3", MODULES / "zrender/LICENSE",
+            MODULES / "tslib/LICENSE.txt",
+        ),
     ),
     Vendored(
         "tus",

@@ -1,6 +1,6 @@
 """Catalogues: extract the zh-CN source texts, check that English is complete, compile.
 
-Each owner has one gettext domain: ``core`` (with plugin_sdk's texts) and one per bundled plugin.
+Each owner has one gettext domain: ``core`` (with plugin_sdk's texts) and one per plugin, bundled or example.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ def owners() -> Iterator[Texts]:
     for folder in sorted((ROOT / "plugins").iterdir()):
         if (folder / "plugin.py").exists():
             yield Texts(folder.name, (folder,), folder / f"translations/en/LC_MESSAGES/{folder.name}.po", ROOT)
+    for folder in sorted((ROOT / "examples").glob("*/telerad_*")):
+        name = folder.name.removeprefix("telerad_")
+        yield Texts(name, (folder,), folder / f"translations/en/LC_MESSAGES/{name}.po", ROOT)
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ FILES = ("setup.cfg", "pyproject.toml", "README.md")
 WANTED = (
     "core/templates/base.html", "core/static/js/session.js", "core/static/vendor/*.js", "core/static/vendor/*.woff2",
     "core/translations/en/LC_MESSAGES/core.mo", "plugins/*/translations/en/LC_MESSAGES/*.mo", "plugins/consultation/templates/*.html",
-    "plugins/viewer/ohif/index.html", "plugins/viewer/extension/*", "plugins/report_templates/fonts/*.ttf",
+    "plugins/viewer/ohif/index.html", "plugins/viewer/extension/*", "plugin_sdk/paper/fonts/*.ttf",
     "migrations/script.py.mako", "migrations/env.py", "migrations/versions/core/0001_tables.py",
     "migrations/versions/consultation/0001_tables.py", "core/trial/templates/billing/*.py.txt",
     "plugin_sdk/py.typed", "core/py.typed", "plugins/py.typed",

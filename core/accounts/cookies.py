@@ -1,4 +1,4 @@
-"""Names and flags of the cookies that only this site's server reads: ``session``, ``device``, ``remember``.
+"""Names and flags of the cookies that only this site's server reads: ``session``, ``device``, ``remember``, ``guest``.
 
 Over https they carry ``__Host-``; over plain http, meant for loopback, a browser refuses that prefix.
 """
@@ -16,6 +16,11 @@ def name_of(request: Request, base: str) -> str:
 
 def read(request: Request, base: str) -> str:
     return request.cookies.get(name_of(request, base), "")
+
+
+def read_keys(request: Request, base: str) -> list[str]:
+    """Keys that one cookie holds side by side, newest first."""
+    return [key for key in read(request, base).split(".") if key]
 
 
 def give(response: Response, request: Request, base: str, value: str, *, kept: timedelta | None = None) -> None:

@@ -17,10 +17,10 @@ LABELS: Mapping[str, object] = {
     "number": _l("序列号"), "series": _l("序列数"), "frames": _l("影像数"), "days": _l("天数"), "until": _l("到期"), "list": _l("列表"),
     "columns": _l("列"), "before": _l("原值"), "after": _l("新值"), "masked": _l("已脱敏"), "code": _l("编码"),
     "permissions": _l("权限"), "person": _l("人员"), "reader": _l("诊断医生"), "device": _l("设备"), "how": _l("方式"), "capability": _l("能力"),
-    "why": _l("原因"), "address": _l("网络地址"), "minutes": _l("分钟"), "backup": _l("备份"), "made_at": _l("备份时间"),
+    "why": _l("原因"), "address": _l("网络地址"), "minutes": _l("分钟"), "backup": _l("备份"), "made_at": _l("备份时间"), "passcode": _l("口令"),
 }
 """Facts that any owner may use. A plugin labels its own with ``audit_kind(code, title, facts={...})``."""
-SILENT = frozenset({"version", "series_id", "gaps", "file_sha256", "chain", "ops", "views"})
+SILENT = frozenset({"version", "series_id", "gaps", "file_sha256", "link", "chain", "ops", "views"})
 """Facts for programs: a row's version, digests of archives."""
 WORDS: Mapping[str, Mapping[str, object]] = {
     "scope": {

@@ -16,12 +16,14 @@ from core import clock, outbound
 from core.audit import chain
 from core.host.hooks import Hooks
 from core.tenancy import settings
+from core.tenancy.links import LinkDirectory, tenant_view
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import TenantSession, tenant_session
 from core.work import jobs, notices, outbox, push
 from core.work.models import CoreTimer
 from plugin_sdk import types as sdk
 from plugin_sdk.capabilities import CAPABILITIES
+from plugin_sdk.doors import Door, Doors
 from plugin_sdk.errors import Conflict, PluginUnavailable
 from plugin_sdk.events import DomainEvent
 
@@ -50,6 +52,7 @@ class TenantCtx:
         principal: str = "",
         session: Session | None = None,
         parent: TenantCtx | None = None,
+        door: Door | None = None,
     ) -> None:
         self.app = app
         self.row = tenant
@@ -58,7 +61,7 @@ class TenantCtx:
         self.permissions = permissions
         self.write = write
         self.principal = principal or f"user:{user.id if user else 0}"
-        self.parent = parent
+        self.parent, self.door = parent, door
         self._session = session
         self._counterparts: dict[int, TenantCtx] = {}
         self._after: list[Callable[[], None]] = []
@@ -112,9 +115,13 @@ class TenantCtx:
 
     @cached_property
     def links(self) -> sdk.Links:
-        from core.tenancy.links import LinkDirectory
-
         return LinkDirectory(self)
+
+    @cached_property
+    def doors(self) -> Doors:
+        from core.access.doors import DoorService
+
+        return DoorService(self)
 
     @contextmanager
     def reading(self) -> Iterator[TenantCtx]:
@@ -123,7 +130,7 @@ class TenantCtx:
         For slow work (drawing, files) before the first write: on SQLite a write transaction is the house's only one.
         """
         other = TenantCtx(
-            self.app, self.row, user=self.user, permissions=self.permissions, write=False, principal=self.principal
+            self.app, self.row, user=self.user, permissions=self.permissions, write=False, principal=self.principal, door=self.door
         )
         try:
             yield other
@@ -238,8 +245,8 @@ class TenantCtx:
         """Tell members: those named who are still here, else all who hold ``code``."""
         spec = self.app.plugins.house.notice_kinds[kind]
         accounts = self.users.members(users) or [u.id for u in self.users.holding(code) if code]
-        notices.tell(self.db, spec, tenant_id=self.tenant.id, accounts=accounts, ref=ref, facts=facts)
-        push.wake(self, kind, ref=ref, users=accounts)
+        told = notices.tell(self.db, spec, tenant_id=self.tenant.id, accounts=accounts, ref=ref, facts=facts)
+        push.wake(self, told)
 
     def todo_done(self, kind: str, *, ref: str) -> None:
         notices.done(self.db, tenant_id=self.tenant.id, kind=kind, ref=ref)
@@ -291,10 +298,3 @@ class TenantCtx:
 
     def _root(self) -> TenantCtx:
         return self if self.parent is None else self.parent._root()
-
-
-def tenant_view(row: Tenant) -> sdk.TenantView:
-    return sdk.TenantView(
-        id=row.id, code=row.code, kind="hospital" if row.kind == "hospital" else "group", name=row.name,
-        zone=row.zone, number=row.number,
-    )

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from core.host.house import Application
 from core.lists import engine
-from core.web import slots, step_up
+from core.studies import tools
+from core.web import panels, slots, step_up
 from plugin_sdk.declared import SlotTab
 from plugin_sdk.errors import Invalid
 from plugin_sdk.types import Ctx
@@ -61,6 +62,12 @@ class Lending:
 
     def slot_tabs(self, name: str) -> list[SlotTab]:
         return slots.tabs(g.ctx, name)
+
+    def panels(self, period: Any) -> list[Any]:
+        return list(panels.shown(g.ctx, period))
+
+    def viewer_tools(self, access: str) -> list[Any]:
+        return list(tools.of_opening(g.house, access))
 
     def read_body(self, model: type[BaseModel]) -> BaseModel:
         """:raise Invalid: no JSON object, a text that nothing can store, or a field that does not fit; one error per field"""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from core.tenancy.permissions import Permission
-from plugin_sdk.declared import Channel, ChannelKind, JobSpec, MenuItem, NoticeKind, Slot
+from plugin_sdk.declared import Channel, ChannelKind, JobSpec, MenuItem, MenuSide, NoticeKind, Slot, ViewerTool
 from plugin_sdk.events import DomainEvent
-from plugin_sdk.types import Scope, Side
+from plugin_sdk.panels import Panel
+from plugin_sdk.types import Scope
+
+LINK_KIND = re.compile(r"[a-z][a-z0-9_.]{0,39}")
 
 
 class DeclarationError(ValueError):
@@ -44,6 +48,9 @@ class Declarations:
     resources: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
     capabilities: dict[str, str] = field(default_factory=dict)
+    link_pages: dict[str, str] = field(default_factory=dict)
+    panels: dict[str, Panel] = field(default_factory=dict)
+    viewer_tools: list[ViewerTool] = field(default_factory=list)
     channels: list[Channel] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     invariant_checks: list[str] = field(default_factory=list)
@@ -58,7 +65,7 @@ class Declarations:
         self.permissions.append(Permission(code=code, title=title, roles=frozenset(roles), plugin=self.owner))
 
     def menu(
-        self, side: Side, key: str, title: object, endpoint: str, code: str, after: str | None = None, icon: str = "point"
+        self, side: MenuSide, key: str, title: object, endpoint: str, code: str, after: str | None = None, icon: str = "point"
     ) -> None:
         self.menus.append(
             MenuItem(side=side, key=key, title=title, endpoint=endpoint, code=code, after=after, icon=icon, plugin=self.owner)  # type: ignore[arg-type]
@@ -118,6 +125,21 @@ class Declarations:
     def capability(self, name: str, dotted: str) -> None:
         self.capabilities[name] = dotted
 
+    def link_page(self, kind: str, dotted: str) -> None:
+        """The page of one kind of link, which no other plugin may take; ``dotted`` names a :class:`plugin_sdk.doors.LinkPage`."""
+        if not LINK_KIND.fullmatch(kind) or kind in self.link_pages:
+            raise DeclarationError(f"link page {kind!r}: taken, or no word of at most 40 letters")
+        self.link_pages[kind] = dotted
+
+    def panel(self, name: str, panel: Panel) -> None:
+        """A chart and a table of the statistics pages, ``<plugin>.<noun>``."""
+        if name in self.panels:
+            raise DeclarationError(f"panel {name!r} is declared twice")
+        self.panels[name] = panel
+
+    def viewer_tool(self, tool: ViewerTool) -> None:
+        self.viewer_tools.append(tool)
+
     def channel(self, kind: ChannelKind, name: str, dotted: str) -> None:
         if kind not in ("notify", "pay"):
             raise DeclarationError(f"channel {name!r}: kind is notify or pay")
@@ -147,10 +169,13 @@ class House:
                 theirs = {getattr(x, "name", getattr(x, "code", "")) for x in getattr(other, kind)}
                 if both := mine & theirs:
                     raise DeclarationError(f"{kind} {sorted(both)} belong to {other.owner}")
-            if both := set(declared.resources) & set(other.resources):
-                raise DeclarationError(f"resources {sorted(both)} belong to {other.owner}")
+            for kind in ("resources", "link_pages", "panels"):
+                if both := set(getattr(declared, kind)) & set(getattr(other, kind)):
+                    raise DeclarationError(f"{kind} {sorted(both)} belong to {other.owner}")
             if both := {c.name for c in declared.channels} & {c.name for c in other.channels}:
                 raise DeclarationError(f"channels {sorted(both)} belong to {other.owner}")
+            if both := {t.key for t in declared.viewer_tools} & {t.key for t in other.viewer_tools}:
+                raise DeclarationError(f"viewer tools {sorted(both)} belong to {other.owner}")
         self.by_owner[declared.owner] = declared
 
     def all(self, kind: str) -> list[Any]:

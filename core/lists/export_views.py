@@ -14,9 +14,9 @@ from core.lists.ask import read
 from core.lists.models import RUNNING, ListExport
 from core.lists.parts import columns_of, find, may_reveal, registered
 from core.lists.saved import args_of, kept
-from core.lists.sheet import MEDIA
 from core.lists.views import HOME
 from plugin_sdk.errors import DomainError
+from plugin_sdk.excel import MEDIA
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.web import fresh, passive, requires
 

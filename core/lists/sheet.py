@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from flask import g, session
 from werkzeug.datastructures import MultiDict
 
-from core.excel import Sheet
 from core.host.house import member_permissions
 from core.lists import fetch
 from core.lists.ask import read
@@ -31,13 +30,13 @@ from core.tenancy import settings
 from core.tenancy.sessions import TenantSession, all_tenants, tenant_session
 from core.work.settings import Work
 from plugin_sdk.errors import DomainError, Forbidden, NotFound
+from plugin_sdk.excel import Sheet
 
 if TYPE_CHECKING:
     from core.host.context import TenantCtx
     from core.host.house import Application
 
 CHUNK = 1000
-MEDIA = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 STORED = "application/x-xlsx"
 """How the file's row names it: its column is shorter than the registered name, which the answer bears."""
 log = logging.getLogger(__name__)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import contains_eager
 
-from core.studies.models import Instance, Patient, Series, Study
+from core.studies.models import Instance, Patient, Series, Study, StudyModality
 from plugin_sdk.errors import NotFound
 from plugin_sdk.types import RowKey
 
@@ -75,3 +76,15 @@ def numbers(ctx: TenantCtx, *, ids: Collection[str] = (), number: str = "") -> M
     where = Study.accession == number if number else Study.public_id.in_(ids)
     rows = ctx.db.execute(sa.select(Study.public_id, Study.accession).where(where))
     return {public_id: accession for public_id, accession in rows}
+
+
+def received(ctx: TenantCtx, first: date, last: date) -> Sequence[tuple[date, str, int]]:
+    """Studies by day of upload (the tenant's days) and modality, in that order; those in the bin do not count."""
+    rows = ctx.db.execute(
+        sa.select(Study.uploaded_day, StudyModality.modality, sa.func.count())
+        .join(StudyModality, sa.and_(StudyModality.tenant_id == Study.tenant_id, StudyModality.study_id == Study.id))
+        .where(Study.uploaded_day.between(first, last), Study.trashed_at.is_(None))
+        .group_by(Study.uploaded_day, StudyModality.modality)
+        .order_by(Study.uploaded_day, StudyModality.modality)
+    )
+    return [(day, modality, n) for day, modality, n in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from plugin_sdk.types import CaptureView, Opening, StudyFacts
 
 if TYPE_CHECKING:
     from core.host.context import TenantCtx
+    from plugin_sdk.panels import Period
     from plugin_sdk.reveal import Purpose
 
 STATUSES = frozenset({"normal", "requested", "completed"})
@@ -65,6 +67,15 @@ class StudyService:
 
     def open_images(self, study_ids: Sequence[int]) -> Opening:
         return openings.open_images(self.ctx, study_ids)
+
+    def opened(self, access: str, uids: Sequence[str] = ()) -> Sequence[StudyFacts]:
+        from core.studies import tools
+
+        return tools.opened(self.ctx, access, uids)
+
+    def received(self, period: Period) -> Sequence[tuple[date, str, int]]:
+        """Studies of this tenant by the day they came and by modality; one with two modalities counts in both."""
+        return queries.received(self.ctx, period.first, period.last)
 
     def reveal(self, study_id: int, field: str, *, purpose: Purpose, ref: str) -> str:
         return reveal.reveal(self.ctx, study_id, field, purpose=purpose, ref=ref)

@@ -54,14 +54,15 @@ class LinkDirectory:
         )
         return [
             LinkView(
-                id=link.id, public_id=link.public_id, hospital=_view(h), group=_view(g), state=link.state,
+                id=link.id, public_id=link.public_id, hospital=tenant_view(h), group=tenant_view(g), state=link.state,
                 accepting=link.accepting,
             )
             for link, h, g in rows
         ]
 
 
-def _view(row: Tenant) -> TenantView:
-    from core.host.context import tenant_view
-
-    return tenant_view(row)
+def tenant_view(row: Tenant) -> TenantView:
+    return TenantView(
+        id=row.id, code=row.code, kind="hospital" if row.kind == "hospital" else "group", name=row.name,
+        zone=row.zone, number=row.number,
+    )

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,13 @@ from core.app import TeleradFlask, create_app
 from core.demo.identity import DemoPatient
 from core.demo.seed import scribble
 from core.host import switches
-from core.host.context import TenantCtx, tenant_view
+from core.host.context import TenantCtx
 from core.host.loader import bundled
 from core.intake.command import ingest_paths
 from core.run import migrate
 from core.tenancy import actions as tenancy
 from core.tenancy import settings
+from core.tenancy.links import tenant_view
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
 from core.trial import picture
@@ -85,6 +86,9 @@ class Trial:
             with house.system_ctx(hospital.id, write=False) as ctx:
                 (link,) = ctx.links.active()
         return TrialHouse(self, tenant_view(hospital), tenant_view(group), link, people)
+
+    def turn_back(self) -> None:
+        clock.reset()
 
     def close(self) -> None:
         with self.app.app_context():
@@ -236,9 +240,20 @@ class TrialHouse:
                 with self.trial.app.app_context(), self.trial.app.house.system_ctx(tenant.id) as ctx:
                     (switches.enable if on else switches.disable)(ctx, plugin)
 
+    def choose(self, capability: str, plugin: str) -> None:
+        side = self.trial.app.house.plugins.found[plugin].side
+        for tenant in (self.hospital, self.group):
+            if side in (tenant.kind, "both"):
+                with self.trial.app.app_context(), self.trial.app.house.system_ctx(tenant.id) as ctx:
+                    switches.choose(ctx, capability, plugin)
+
     def work(self) -> None:
         with self.trial.app.app_context():
             runner.drain(self.trial.app.house)
+
+    def later(self, by: timedelta) -> None:
+        clock.shift(by)
+        self.work()
 
     def another(self) -> TrialHouse:
         return self.trial.house()

@@ -34,6 +34,12 @@ class ListConverter(BaseConverter):
     regex = r"[a-z][a-z0-9_.]{0,39}"
 
 
+class PluginConverter(BaseConverter):
+    """A plugin's name; whether there is one here is asked by the view."""
+
+    regex = r"[a-z][a-z0-9_]{2,29}"
+
+
 class UidConverter(BaseConverter):
     """A DICOM UID (PS3.5 9.1)."""
 
@@ -50,6 +56,13 @@ class SeriesUid(UidConverter):
 
 class SopUid(UidConverter):
     resource = "sop_uid"
+
+
+class TokenConverter(BaseConverter):
+    """A link's token. Whatever is written in its place finds the same page as a token that nobody made."""
+
+    regex = r"[^/]{1,200}"
+    resource = "token"
 
 
 class FramesConverter(BaseConverter):
@@ -69,6 +82,6 @@ def install(app: Flask, resources: list[str]) -> None:
     """Register the fixed converters and one per declared resource."""
     converters = app.url_map.converters
     converters.update(tenant=TenantConverter, study_uid=StudyUid, series_uid=SeriesUid, sop_uid=SopUid,
-                      frames=FramesConverter, list=ListConverter)
+                      frames=FramesConverter, list=ListConverter, plugin=PluginConverter, token=TokenConverter)
     for name in resources:
         converters[name] = type(f"{name.title()}Converter", (PublicIdConverter,), {"resource": name})

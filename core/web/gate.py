@@ -14,7 +14,8 @@ from flask_wtf.csrf import CSRFError, CSRFProtect, validate_csrf
 from wtforms.validators import ValidationError
 
 from core import limits
-from core.accounts import login, sessions
+from core.access import doors
+from core.accounts import cookies, login, sessions
 from core.accounts.login import Principal
 from core.web.rates import Rates
 from plugin_sdk.errors import DomainError, Forbidden, NotFound, Unauthenticated
@@ -29,6 +30,7 @@ UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 MAY_CHANGE_PASSWORD = frozenset({
     "me.password", "me.change_password", "me.skip_password", "me.left", "account.logout", "account.alive",
 })
+OPERATOR = "operator"
 csrf = CSRFProtect()
 
 
@@ -85,6 +87,9 @@ def pass_gate(house: Application, access: Access, tenant_code: str | None) -> Re
         if request.method in UNSAFE:
             _check_csrf()
         return None
+    if access.kind == "guest":
+        _guest(house, view)
+        return None
     principal = cast(Principal, current_user._get_current_object())
     if not principal.is_authenticated:
         return to_login()
@@ -109,14 +114,29 @@ def pass_gate(house: Application, access: Access, tenant_code: str | None) -> Re
         _check_permission(access, ctx.permissions, ctx.side)
     elif principal.must_change and view not in MAY_CHANGE_PASSWORD:
         return _must_change()
+    if access.kind == "operator" and principal.account.platform_role != OPERATOR:
+        raise NotFound
     if principal.token_id and access.kind in ("signed_in", "operator") and view not in MAY_CHANGE_PASSWORD:
         raise Forbidden  # a token acts in its tenant: an account's own pages want a person who logged in
-    if access.kind == "operator" and principal.account.platform_role != "operator":
-        raise NotFound
     if getattr(g.house.flask.view_functions[view], "fresh", False):
         host().require_fresh(once=False)
     _renew(access)
     return None
+
+
+def _guest(house: Application, view: str) -> None:
+    """A browser that opened a link, at the page of the plugin that the link belongs to.
+
+    :raise LinkEnded: it did not, or the link ended; :raise NotFound: another plugin's page
+    """
+    write = request.method in UNSAFE
+    if write:
+        _check_csrf()
+    link = (request.view_args or {}).pop("link", "")
+    g.ctx, g.way = doors.through(house, link, cookies.read_keys(request, "guest")[: doors.OPENED_AT_ONCE], write=write)
+    owner = getattr(_plugin_of(house, view), "plugin", None)
+    if owner not in (None, g.way.plugin):
+        raise NotFound
 
 
 def _count(access: Access, principal: Principal) -> None:

@@ -37,6 +37,7 @@ def wanted() -> bool:
         request.method == "POST"
         and "Idempotency-Key" in request.headers
         and g.get("ctx") is not None
+        and g.get("principal") is not None
     )
 
 

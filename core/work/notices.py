@@ -15,8 +15,8 @@ from plugin_sdk.declared import NoticeKind
 
 def tell(
     session: Session, kind: NoticeKind, *, tenant_id: int, accounts: Collection[int], ref: str, facts: dict[str, Any]
-) -> None:
-    """Write one notice per account. A to-do that is open already is not doubled."""
+) -> list[Notice]:
+    """Write one notice per account. A to-do that is open already is not doubled. :return: what was written"""
     at = clock.now()
     if kind.todo:
         have = set(
@@ -27,12 +27,12 @@ def tell(
             )
         )
         accounts = [a for a in accounts if a not in have]
-    for account in dict.fromkeys(accounts):
-        session.add(
-            Notice(
-                tenant_id=tenant_id, account_id=account, kind=kind.code, todo=kind.todo, ref=ref, facts=facts, at=at
-            )
-        )
+    told = [
+        Notice(tenant_id=tenant_id, account_id=account, kind=kind.code, todo=kind.todo, ref=ref, facts=facts, at=at)
+        for account in dict.fromkeys(accounts)
+    ]
+    session.add_all(told)
+    return told
 
 
 def done(session: Session, *, tenant_id: int, kind: str, ref: str) -> None:

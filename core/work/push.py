@@ -16,12 +16,17 @@ from plugin_sdk.declared import Note
 SECONDS = 30.0
 
 
-def wake(ctx: Any, kind: str, *, ref: str, users: Sequence[int]) -> None:
-    """Queue a push per notify channel that is on here, in the caller's transaction."""
-    if not users:
+def wake(ctx: Any, told: Sequence[Notice]) -> None:
+    """Queue a push per notify channel that is on here, in the caller's transaction.
+
+    The job names one of the notices: each try sends that one under its id, whatever is told of the same thing later.
+    """
+    if not told or not (found := channels(ctx)):
         return
-    for channel in channels(ctx):
-        ctx.enqueue("work.push", channel=channel.name, kind=kind, ref=ref, users=list(users))
+    ctx.db.flush()
+    last, users = told[-1], [n.account_id for n in told]
+    for channel in found:
+        ctx.enqueue("work.push", channel=channel.name, kind=last.kind, ref=last.ref, users=users, notice=last.public_id)
 
 
 def channels(ctx: Any) -> list[Any]:
@@ -31,16 +36,17 @@ def channels(ctx: Any) -> list[Any]:
     ]
 
 
-def push(ctx: Any, *, channel: str, kind: str, ref: str, users: Sequence[int]) -> None:
+def push(ctx: Any, *, channel: str, kind: str, ref: str, users: Sequence[int], notice: str = "") -> None:
     """Send one notice through one channel. Reads in a transaction of its own, so that the network holds no lock.
 
+    :param notice: public id of it; a job queued by an earlier release names none and sends the latest
     :raise HookFailed: the channel hung; the job is tried again, then given up and shown, like any other failure
     """
     spec = next((c for c in channels(ctx) if c.name == channel), None)
     if spec is None:
         return
     with ctx.reading() as reader:
-        note = _note(reader, kind, ref, users)
+        note = _note(reader, kind, ref, users, notice)
         if note is None:
             return
         try:
@@ -51,11 +57,10 @@ def push(ctx: Any, *, channel: str, kind: str, ref: str, users: Sequence[int]) -
             raise HookFailed(plugin=spec.plugin) from error
 
 
-def _note(ctx: Any, kind: str, ref: str, users: Sequence[int]) -> Note | None:
+def _note(ctx: Any, kind: str, ref: str, users: Sequence[int], notice: str) -> Note | None:
     spec = ctx.app.plugins.house.notice_kinds.get(kind)
-    row = ctx.db.scalars(
-        sa.select(Notice).where(Notice.ref == ref, Notice.kind == kind, Notice.account_id.in_(users)).order_by(Notice.id.desc()).limit(1)
-    ).one_or_none()
+    which = Notice.public_id == notice if notice else sa.and_(Notice.ref == ref, Notice.kind == kind, Notice.account_id.in_(users))
+    row = ctx.db.scalars(sa.select(Notice).where(which).order_by(Notice.id.desc()).limit(1)).one_or_none()
     if spec is None or row is None:
         return None
     people = tuple(ctx.users.views(users).values())

@@ -6,6 +6,7 @@ from plugin_sdk.api import Plugin, Registry, hookimpl
 from plugin_sdk.events import ReportAdjusted, ReportConfirmed
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
+from plugin_sdk.panels import Panel
 from plugin_sdk.types import Ctx, Problem
 
 PERMISSIONS: tuple[tuple[str, object, tuple[str, ...]], ...] = (
@@ -47,6 +48,7 @@ NOTICES: tuple[tuple[str, object, str, bool], ...] = (
 class Consultation(Plugin):
     name = "consultation"
     title = _l("远程诊断")
+    summary = _l("医院向诊断组申请诊断，诊断组接单、书写、审核，医院确认报告")
     provides = ("consultations",)
     settings = {
         "tenant": "plugins.consultation.settings:Reading",
@@ -86,6 +88,10 @@ class Consultation(Plugin):
             "group", "diagnosis_done", _l("已完成数据"), "diagnosis.done", "group.request.list", after="diagnosis",
             icon="checks",
         )
+        reg.panel("consultation.states", Panel(
+            title=_l("申请状态分布"), codes=("hospital.request.list", "group.request.list"),
+            load="plugins.consultation.requests.figures:by_state",
+        ))
         for name in ("REQUESTS", "PENDING", "COMPLETED"):
             reg.listing(f"plugins.consultation.requests.lists:{name}")
         reg.row_action("studies", "plugins.consultation.requests.study_rows:start_action")

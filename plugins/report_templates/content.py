@@ -11,8 +11,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from plugin_sdk.consultation import ReportJob, Signature
+from plugin_sdk.paper import qr
 
-from . import qr
 from .layout import FIELDS, Layout
 
 UNKNOWN = "未知"

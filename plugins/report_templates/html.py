@@ -12,10 +12,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from plugin_sdk.consultation import ReportJob
+from plugin_sdk.paper import fonts
+from plugin_sdk.paper.fonts import Printable
+from plugin_sdk.paper.measure import lines
 
-from . import fonts, sheet
+from . import sheet
 from .content import Content, compose
-from .fonts import Printable
 from .layout import Layout
 
 TEMPLATES = Path(__file__).parent / "templates" / "report_templates"
@@ -37,7 +39,7 @@ ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-ENVIRONMENT.filters["lines"] = sheet.lines
+ENVIRONMENT.filters["lines"] = lines
 ENVIRONMENT.filters["data_url"] = data_url
 ENVIRONMENT.filters["tidy"] = fonts.tidy
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from PIL import Image, UnidentifiedImageError
+from plugin_sdk.paper.fonts import Printable
+from plugin_sdk.paper.measure import MM, Picture, fit, lines
+from plugin_sdk.paper.measure import PIXEL as PIXEL
 
-from plugin_sdk.i18n import lazy as _l
-
-from . import fonts
 from .content import Content
-from .fonts import NO_BREAK_SPACE, Printable, RenderFailed
 from .layout import Layout
-from .line_breaks import break_lines
 
-MM = 72 / 25.4
-# an image's size is given in CSS pixels
-PIXEL = 96 / 72
 PAGE_WIDTH, PAGE_HEIGHT = 210 * MM, 297 * MM
 MARGIN = 16 * MM
 TEXT_WIDTH = PAGE_WIDTH - 2 * MARGIN
@@ -28,20 +21,6 @@ EMBLEM = 22 * MM
 SIGNATURE_LABEL, SIGNATURE_BOX = 56.0, 132.0
 GAP = 12.0
 TALLEST_IMAGE = {1: 300.0, 2: 190.0, 3: 150.0, 4: 115.0}
-MOST_PIXELS = 25_000_000
-# keeps a full line from being taken for one that is too long
-SLACK = 0.5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """An image as printed. :param name: of the file beside the document"""
-
-    name: str
-    data: bytes
-    width: float
-    height: float
-    caption: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +45,6 @@ class Sheet:
             yield from row
 
 
-def lines(text: str, width: float, size: float, bold: bool = False) -> list[str]:
-    """Cut printable text into lines that `width` holds at `size`; spaces that HTML would fold are made fast."""
-    return [_fast(line) for line in break_lines(text, fonts.width(size, bold=bold), width - SLACK)]
-
-
 def measure(content: Content, layout: Layout, printable: Printable) -> Sheet:
     """Size everything whose size depends on the job.
 
@@ -82,11 +56,11 @@ def measure(content: Content, layout: Layout, printable: Printable) -> Sheet:
     identity = lines(printable(content.identity), IDENTITY, 8)
     note = lines(printable.note(), TEXT_WIDTH, 8) if printable.note() else []
     return Sheet(
-        logo=_fit("logo", content.logo, EMBLEM, EMBLEM) if content.logo else None,
+        logo=fit("logo", content.logo, EMBLEM, EMBLEM) if content.logo else None,
         qr=Picture(name="qr.png", data=content.qr, width=EMBLEM, height=EMBLEM) if content.qr else None,
         image_rows=list(_rows(content, layout)),
         signatures=[
-            _fit(f"signature-{number}", signer.image, *box) if signer.image else None
+            fit(f"signature-{number}", signer.image, *box) if signer.image else None
             for number, signer in enumerate(content.signers, 1)
         ],
         running=lines(printable(content.running), RUNNING, 8.5),
@@ -105,29 +79,6 @@ def _rows(content: Content, layout: Layout) -> Iterator[Sequence[Picture]]:
         room = TEXT_WIDTH - GAP * (len(row) if layout.arrangement == "stretch" else layout.columns)
         share = room / (len(row) if layout.arrangement == "stretch" else layout.columns)
         yield [
-            _fit(f"image-{start + offset}", data, share, tallest, caption)
+            fit(f"image-{start + offset}", data, share, tallest, caption)
             for offset, (data, caption) in enumerate(row, 1)
         ]
-
-
-def _fit(name: str, data: bytes, width: float, height: float, caption: str = "") -> Picture:
-    """Scale an image into a box without cropping or stretching it.
-
-    :raise RenderFailed: not a PNG or JPEG image, or one of more than 25 million pixels
-    """
-    try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
-            across, down = image.size
-            suffix = "png" if image.format == "PNG" else "jpg"
-            if across * down > MOST_PIXELS:
-                raise RenderFailed(_l("报告图像过大"), image=name)
-            image.load()
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise RenderFailed(_l("报告图像无法读取"), image=name) from error
-    scale = min(width / across, height / down)
-    return Picture(name=f"{name}.{suffix}", data=data, width=across * scale, height=down * scale, caption=caption)
-
-
-def _fast(line: str) -> str:
-    inner = line.lstrip(" ")
-    return NO_BREAK_SPACE * (len(line) - len(inner)) + inner.replace("  ", NO_BREAK_SPACE * 2)

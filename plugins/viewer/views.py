@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, jsonify, request
 
-from plugin_sdk.web import passive, public
+from plugin_sdk.web import passive, public, signed_in, viewer_tools
 from plugins.viewer import dist
 from plugins.viewer.config import app_config_js
 
@@ -26,3 +26,11 @@ def file(filename: str) -> Response:
     if filename == "app-config.js":
         return _dist().send_script("app-config.js", app_config_js())
     return _dist().send(filename, gzip_ok=request.accept_encodings.quality("gzip") > 0)
+
+
+@bp.get("/tools/<access:access>")
+@signed_in
+@passive
+def tools(access: str) -> Response:
+    """Buttons of plugins, for the person and the tenant that opened these images."""
+    return jsonify({"tools": viewer_tools(access)})

@@ -30,14 +30,17 @@ from tests.contract.stage import SIDES, UNKNOWN, Card, Stage, Writes, changed, f
 
 RESOURCES = frozenset(
     {"study", "request", "upload", "access", "capture", "notice", "study_uid", "series_uid", "sop_uid", "frames", "session",
-     "view", "export", "connection", "tariff"}
+     "view", "export", "connection", "tariff", "link", "token"}
 )
 """Kinds of ids that ``stage.things`` makes one of in both worlds. A new kind needs a factory there and a word here."""
+NOBODYS = frozenset({"frames", "token"})
+"""Numbers of pictures, and tokens of links: those belong to whoever holds them."""
 WORDS: Mapping[str, tuple[str, ...]] = {
     "field": (),  # a closed set
     "filename": ("index.html",),   # a file of the public viewer, the same for everybody
     "tag": ("7FE00010",),          # an attribute of the image that the ids before it name
     "list_name": ("log",),         # a list that both sides have
+    "plugin": ("consultation",),   # a plugin that both sides have
     "event": (), "tab": (), "how": (),  # closed sets of words: each word is a case
 }
 """URL variables that name nothing anybody owns."""
@@ -63,6 +66,9 @@ EXPECTED: Mapping[str, Mapping[str, int]] = {
     # To whoever is no operator the platform's pages do not exist.
     "operator": {**{k: v for k, v in PAGE.items() if k not in ("stranger", "stranger_token", "wrong_side", "plugin_off")},
                  "rightless": 404},
+    # Whoever did not open the link in this browser finds the page that every other wrong address finds.
+    "guest": {k: 410 if v not in (400, 403) or k == "rightless" else v for k, v in PAGE.items() if k not in (
+        "stranger", "stranger_token", "wrong_side", "plugin_off")},
     "public": {"no_csrf": 400, "foreign_origin": 403, "cross_site": 403},
 }
 OTHERWISE: Mapping[tuple[str, str], int] = {
@@ -82,7 +88,7 @@ NOT_ASKED: tuple[tuple[str, frozenset[str], Callable[[Case, str | None], bool]],
     ("a public page turns nobody away", frozenset(VISITORS) - BY_SESSION, lambda c, owner: c.surface == "public"),
     ("an account page belongs to no tenant", BY_TENANT | {"former", "rightless"}, lambda c, owner: c.surface == "account"),
     ("a platform page belongs to no tenant", BY_TENANT, lambda c, owner: c.surface == "operator"),
-    ("an opening's address names no tenant", BY_TENANT, lambda c, owner: c.surface == "opening"),
+    ("an opening's address names no tenant", BY_TENANT, lambda c, owner: c.surface in ("opening", "guest")),
     ("reading changes nothing", BY_SESSION, lambda c, owner: c.method in SAFE),
     ("nothing in the path belongs to anybody", frozenset({"foreign", "unknown"}), lambda c, owner: not c.owned),
     ("both sides have the page", frozenset({"wrong_side"}), lambda c, owner: c.both_sides),
@@ -120,7 +126,7 @@ class Case:
     @property
     def owned(self) -> list[str]:
         """Variables whose ids belong to somebody."""
-        return [name for name, resource in self.kinds if resource != "frames"]
+        return [name for name, resource in self.kinds if resource not in NOBODYS]
 
     @property
     def word(self) -> str:
@@ -133,7 +139,7 @@ class Case:
     @property
     def card(self) -> str:
         """Who gets through: most are asked with a token, pages of an account with a session."""
-        return {"account": "session", "public": "session", "operator": "operator"}.get(self.surface, "right")
+        return {"account": "session", "public": "session", "operator": "operator", "guest": "guest"}.get(self.surface, "right")
 
     def __str__(self) -> str:
         words = "".join(f" {w}" for _, w in self.words)
@@ -199,6 +205,8 @@ def call(
 ) -> TestResponse:
     """Ask with a valid request, or with ``made``."""
     client = stage.app.test_client()
+    if card is not None and card.guest:
+        client.set_cookie("guest", card.guest)
     client.reads = MARK  # the walk judges what it sees itself
     if made is None:
         made = request_of(case.rule.endpoint, case.word, ids, stage.mine) if case.method not in SAFE else {}
@@ -245,11 +253,11 @@ def _from_other_side(stage: Stage, case: Case) -> TestResponse:
 
 def foreign(stage: Stage, case: Case) -> dict[str, str]:
     theirs = stage.ids["theirs"]
-    return {n: theirs.get(f"{r}.{case.side}") or theirs[r] for n, r in case.kinds if r != "frames"}
+    return {n: theirs.get(f"{r}.{case.side}") or theirs[r] for n, r in case.kinds if r not in NOBODYS}
 
 
 def unknown(case: Case) -> dict[str, str]:
-    return {n: "1.9.9" if r.endswith("_uid") else UNKNOWN for n, r in case.kinds if r != "frames"}
+    return {n: "1.9.9" if r.endswith("_uid") else UNKNOWN for n, r in case.kinds if r not in NOBODYS}
 
 
 def variants(case: Case, ids: Mapping[str, str]) -> list[Mapping[str, str]]:

@@ -18,15 +18,20 @@ from pydicom.uid import generate_uid
 from sqlalchemy.engine import Engine
 
 from core import clock
+from core.access import doors
 from core.accounts import login
 from core.accounts.models import Account, ApiToken, Credential, LoginSession
 from core.accounts.sessions import digest
 from core.lists.models import ListExport, SavedView
 from core.studies.models import Study
+from core.tenancy import forms
 from core.tenancy.models import Membership, Role, Tenant
 from core.tenancy.sessions import all_tenants, nobody
 from core.work.models import Notice
 from plugin_sdk.db import metadata
+from plugin_sdk.doors import Door
+from plugin_sdk.types import Ctx
+from plugin_sdk.web import render
 from plugins.billing import actions, queries
 from plugins.billing.actions import Line
 from tests import conftest
@@ -40,11 +45,12 @@ WALK = ("SUBMITTED", "ACCEPTED", "DIAGNOSING", "PENDING_REVIEW", "REVIEWING", "A
 
 @dataclass(frozen=True)
 class Card:
-    """What a visitor shows: a token, or a session's key with the page token that belongs to it."""
+    """What a visitor shows: a token, a session's key with the page token that belongs to it, or the key of an opened link."""
 
     token: str = ""
     key: str = ""
     csrf: str = ""
+    guest: str = ""
 
 
 @dataclass
@@ -97,11 +103,30 @@ def _cards(stage: Stage, side: str) -> dict[str, Card]:
             db.flush()
             _update(db, Membership, Membership.account_id == people["rightless"].account.id, role_id=none.id)
     return {
-        "right": Card(token=admin.token), "operator": _operator(stage, tenant), "session": _session(admin), "expired": gone, "logged_out": out,
+        "right": Card(token=admin.token), "guest": _guest(stage), "operator": _operator(stage, tenant), "session": _session(admin), "expired": gone, "logged_out": out,
         "disabled": disabled, "disabled_token": Card(token=people["disabled"].token),
         **{n: Card(token=t) for n, t in tokens.items()},
         **{n: Card(token=people[n].token) for n in ("former", "must_change", "rightless")},
     }
+
+
+def _guest(stage: Stage) -> Card:
+    """A browser that opened our link."""
+    with stage.app.app_context():
+        return Card(guest=doors.step_in(doors.knock(stage.app.house, stage.ids["mine"]["token"])))
+
+
+def leaflet(ctx: Ctx, door: Door) -> str:
+    """A page behind the door, as a plugin would show it."""
+    return render("door_ended.html", sentence=door.ref, ended=False)
+
+
+def _link(world: World, mark: str) -> dict[str, str]:
+    """A live link of the hospital. No bundled plugin has a page for one: here the viewer has."""
+    world.app.house.plugins.house.by_owner["viewer"].link_pages["staged"] = f"{__name__}:leaflet"
+    with world.app.app_context(), world.app.house.system_ctx(world.hospital.id) as ctx:
+        made = ctx.doors.open("staged", f"viewer:leaflet:{mark}", valid=None)
+    return {"link": made.id, "token": made.path.removeprefix("/s/")}
 
 
 def _operator(stage: Stage, tenant: Tenant) -> Card:
@@ -137,7 +162,8 @@ def things(world: World, mark: str) -> dict[str, str]:
     request = drive(world, study["id"], "APPROVED", mark=mark)
     found = {
         "study": study["id"], "request": request, "study_uid": uid, "series_uid": f"{uid}.1", "sop_uid": f"{uid}.1.1",
-        "frames": "1", "connection": world.link.public_id, "tariff": tariff(world, mark), "session": live_session(world.h_admin), "file": UNKNOWN, "upload": upload(world), "capture": _capture(world, request, mark),
+        "frames": "1", "connection": world.link.public_id, "tariff": tariff(world, mark), "session": live_session(world.h_admin),
+        "file": UNKNOWN, "upload": upload(world), "capture": _capture(world, request, mark), **_link(world, mark),
     }
     for side in SIDES:
         member = world.h_admin if side == "hospital" else world.g_admin
@@ -166,6 +192,28 @@ def tariff(world: World, mark: str) -> str:
         public_id = str(made.public_id)
         ctx.close()
     return public_id
+
+
+def opened(stage: Stage, side: str) -> str:
+    """Images that somebody opened in a browser: other openings are of programs with a token. :return: the opening's id"""
+    member = stage.admin(side)
+    with member.app.app_context():
+        ctx = member.ctx()
+        study = ctx.db.scalar(sa.select(Study.id).where(Study.public_id == stage.ids["mine"]["study"]))
+        access: str = ctx.studies.open_images([study]).access
+        ctx.commit()
+        ctx.close()
+    return access
+
+
+def settings_version(member: Member, cls: type[Any]) -> str:
+    """The version that a form of a tenant's settings carries now."""
+    with member.app.app_context():
+        ctx = member.ctx(write=False)
+        try:
+            return forms.version(ctx.settings(cls), forms.shown(cls, ctx.side, shared=False))
+        finally:
+            ctx.close()
 
 
 def view(member: Member, mark: str) -> str:

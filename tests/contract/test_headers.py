@@ -22,6 +22,8 @@ EVERYWHERE: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+DOOR: Mapping[str, str] = {**EVERYWHERE, "Referrer-Policy": "strict-origin", "X-Robots-Tag": "noindex, nofollow"}
+"""Behind the public door: an address with a token travels nowhere, and no search engine keeps a page."""
 PROGRAMS = frozenset({"openapi", "health", "dicomweb"})
 """Blueprints that answer programs; all of the API does."""
 KEPT: Mapping[str, str] = {
@@ -48,7 +50,7 @@ def test_every_routes_headers_are_those_of_the_table(staged: Stage, found: list[
             continue
         answer, kind, endpoint = allowed(staged, case), kind_of(case), case.rule.endpoint
         seen[kind] += 1
-        wrong = [f"{n}: {answer.headers.get(n)}" for n, value in EVERYWHERE.items() if answer.headers.get(n) != value]
+        wrong = [f"{n}: {answer.headers.get(n)}" for n, value in (DOOR if endpoint.startswith("door.") else EVERYWHERE).items() if answer.headers.get(n) != value]
         policy = answer.headers["Content-Security-Policy"]
         if kind == "page" and policy != (PAGE if answer.mimetype == "text/html" else DATA):
             wrong.append(policy)

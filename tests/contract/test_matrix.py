@@ -12,9 +12,11 @@ import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
 from core import clock
+from core.accounts.settings import Passwords
 from core.tenancy.models import Membership
 from core.tenancy.sessions import all_tenants
 from plugin_sdk.web import Access
+from plugins.consultation.settings import Reading
 from tests import conftest
 from tests.contract import matrix, stage
 from tests.contract.matrix import Case
@@ -101,11 +103,16 @@ def ready(staged: Stage, case: Case) -> dict[str, str]:
             ids["second_request"], _, ids["second_sha256"] = _request(world, state)
     if endpoint == "me.end_session":
         ids["session"] = stage.live_session(world.h_admin)
+    if endpoint == "viewer.tools":
+        ids[f"access.{case.side}"] = stage.opened(staged, case.side)
     if endpoint == "studies.visibility":
         row = stage.make_study(world)
         ids["study"], ids["series_uid"] = row.public_id, f"{row.uid}.1"
     if endpoint in ("studies.unlock", "studies_api.unlock"):
         assert world.h_admin.call("POST", f"/studies/{ids['study']}/lock").status_code == 200
+    if endpoint in ("plugins.save", "settings.save"):
+        cls = Reading if endpoint == "plugins.save" else Passwords
+        ids["version"] = stage.settings_version(staged.admin(case.side), cls)
     if endpoint == "lists.delete_view":
         ids[f"view.{case.side}"] = stage.view(staged.admin(case.side), "甲")
     if endpoint in ("exports.cancel", "exports.start"):

@@ -32,6 +32,7 @@ ALL_TENANTS: Mapping[str, str] = {
     "core/store/sweep.py": "the platform's sweeper",
     "core/studies/captures.py": "a study that a grant let through",
     "core/studies/reveal.py": "a study that a grant let through",
+    "core/studies/tools.py": "studies of an opening, as far as its grants live",
     "core/audit/anchors.py": "heads of every chain, and what partners keep of each other",
     "core/audit/archive.py": "old entries of every tenant, chain by chain",
     "core/audit/jobs.py": "tells the platform's operators",
@@ -64,7 +65,7 @@ CACHES: Mapping[str, str] = {
     "core/work/cron.py": "times that a declaration names",
     "core/tenancy/settings.py": "the catalogue of declared settings",
     "plugin_sdk/dicom/walk.py": "the standard's dictionary",
-    "plugins/report_templates/fonts.py": "fonts of the house",
+    "plugin_sdk/paper/fonts.py": "fonts of the house",
     "plugins/viewer/views.py": "files of the public viewer",
 }
 """Modules that remember answers for the life of the process, and why no tenant's can come out for another."""

@@ -20,7 +20,6 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-import pgserver
 import pydicom
 import pytest
 import sqlalchemy as sa
@@ -41,6 +40,7 @@ from core.run.supervisor import valkey_command, wait_for_valkey
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
 from plugin_sdk.db import db
+from tests import postgres
 from tests.e2e.product import TELERAD, free_port
 
 pytestmark = pytest.mark.slow
@@ -127,16 +127,14 @@ class Person:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("cluster")
-    server = pgserver.get_server(folder / "pg", cleanup_mode="delete")
-    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    cluster = Cluster(folder, url)
-    cluster.people = people(cluster)  # type: ignore[attr-defined]
-    try:
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.stop()
-        server.cleanup()
+    with postgres.running() as url:
+        cluster = Cluster(folder, url)
+        cluster.people = people(cluster)  # type: ignore[attr-defined]
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()
 
 
 def people(cluster: Cluster) -> dict[str, Person]:

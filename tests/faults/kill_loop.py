@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -34,6 +35,7 @@ from core.tenancy.sessions import all_tenants
 from core.work import runner
 from core.work.models import Delivery, Job, Outbox
 from plugin_sdk.db import db as flask_db
+from tests import postgres
 from tests.conftest import make_member
 from tests.faults.load import Load
 from tests.faults.parts import House, answers, kill
@@ -101,6 +103,18 @@ class Killer:
     def run(self, kills: int, stop: threading.Event) -> None:
         while sum(self.killed.values()) < kills and not stop.wait(self.dice.uniform(*self.pause)):
             self.once()
+
+
+def filled(load: Load, objects: int) -> bool:
+    """Wait until so many objects were acknowledged. :return: whether they were; not when none was for a long time"""
+    most, moved = -1, time.monotonic()
+    while (now := load.acknowledged()) < objects and not load.refused:
+        if now > most:
+            most, moved = now, time.monotonic()
+        elif time.monotonic() - moved > SETTLE:
+            return False
+        time.sleep(0.5)
+    return True
 
 
 def settled(app: TeleradFlask, seconds: float) -> float | None:
@@ -210,8 +224,8 @@ def run(folder: Path, *, kills: int, objects: int, database: str, seed: int, pau
         load.begin()
         killer.run(kills, threading.Event())
         load.most = objects
-        while load.acknowledged() < objects and time.monotonic() - started < 3600 and not load.refused:
-            time.sleep(0.5)
+        if not filled(load, objects):
+            load.refused.append(f"no upload was acknowledged for {SETTLE:.0f} s")
         load.end()
         took = settled(app, SETTLE)
         for port in house.ports:
@@ -242,17 +256,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     print(f"seed {asked.seed}", flush=True)
     with tempfile.TemporaryDirectory() as temporary:
-        folder, url, server = Path(temporary), "", None
-        if asked.database == "postgresql":
-            import pgserver
-
-            server = pgserver.get_server(folder / "pg", cleanup_mode="delete")
-            url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-        try:
+        folder = Path(temporary)
+        with postgres.running() if asked.database == "postgresql" else nullcontext("") as url:
             said = run(folder, kills=asked.kills, objects=asked.objects, database=url, seed=asked.seed)
-        finally:
-            if server is not None:
-                server.cleanup()
         if said["broken_count"]:
             print((folder / "data" / "parts.log").read_text(errors="replace")[-6000:], file=sys.stderr)
     print(json.dumps(said, ensure_ascii=False), flush=True)

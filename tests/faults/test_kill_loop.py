@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests import postgres
 from tests.faults.kill_loop import run
 
 LONG = os.environ.get("TELERAD_FAULTS") == "long"
@@ -20,12 +21,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.sqlite]
 
 
 @pytest.fixture
-def postgresql(tmp_path: Path) -> Iterator[str]:
-    import pgserver
-
-    server = pgserver.get_server(tmp_path / "pg", cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    server.cleanup()
+def postgresql() -> Iterator[str]:
+    with postgres.running() as url:
+        yield url
 
 
 def check(said: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests import postgres
 from tests.packaging.conftest import Environment
 
 pytestmark = pytest.mark.slow
@@ -159,11 +160,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/telerad.db"
         return
-    import pgserver
-
-    server = pgserver.get_server(tmp_path / "pg", cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    server.cleanup()
+    with postgres.running() as url:
+        yield url
 
 
 class Site:

@@ -66,7 +66,7 @@ def _routes(subject: Subject) -> list[Rule]:
 def fill(subject: Subject, here: Here, classes: Mapping[str, type]) -> Findings:
     """Put a row into every table, in the hospital's ctx or the group's."""
     study = here.house.study(name=here.mark)
-    here.ids = {"study": study.public_id, "request": here.house.ask(study).ref.public_id}
+    here.ids = {"study": study.public_id, "request": here.house.ask(study).ref.public_id, "connection": here.house.link.public_id}
     side = _side(subject)
     for table in tables.own(subject):
         cls: Any = classes.get(table.name)
@@ -165,7 +165,7 @@ def _variables(subject: Subject, rule: Rule, mine: Here, side: Side) -> Iterator
 
 def _own_id(subject: Subject, resource: str, mine: Here, side: Side) -> str:
     """The public id among the owner's rows that the resource's own finder finds."""
-    dotted = subject.trial.app.house.plugins.house.resources.get(resource)
+    dotted = subject.trial.app.house.plugins.house.by_owner[subject.name].resources.get(resource)
     for _, public_id in mine.rows.values() if dotted else ():
         with mine.house.at_hospital(write=False) if side == "hospital" else mine.house.at_group(write=False) as ctx:
             try:
@@ -182,4 +182,4 @@ def _ask(subject: Subject, rule: Rule, method: str, person: TrialPerson, words: 
     with app.test_request_context(base_url="http://localhost"):
         path = app.url_map.bind("localhost").build(rule.endpoint, {"tenant": person.tenant.code, **words}, method=method)
     answer = app.test_client().open(path, method=method, headers={"Authorization": f"Bearer {person.token}"})
-    return answer.status_code, answer.get_data(as_text=True)
+    return answer.status_code, answer.get_data().decode(errors="replace")  # a file may be no text

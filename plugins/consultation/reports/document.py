@@ -104,10 +104,16 @@ def render(ctx: Ctx, row: Request) -> bytes:
     version = queries.sealed_of(ctx, row.id)
     if version is None:
         raise NotFound
-    renderer = ctx.get(ReportRenderer)
+    return _renderer(ctx, row).render(job_of(ctx, row, version))
+
+
+def _renderer(ctx: Ctx, row: Request) -> ReportRenderer:
+    """The hospital's: a report is its document, whoever looks at it. :raise NoRenderer: none is on there"""
+    hospital = ctx if ctx.side == "hospital" else ctx.at(row.link_id)
+    renderer = hospital.get(ReportRenderer)
     if renderer is None:
         raise NoRenderer
-    return renderer.render(job_of(ctx, row, version))
+    return renderer
 
 
 def preview(ctx: Ctx, row: Request) -> str:
@@ -115,10 +121,7 @@ def preview(ctx: Ctx, row: Request) -> str:
     version = queries.sealed_of(ctx, row.id)
     if version is None:
         raise NotFound
-    renderer = ctx.get(ReportRenderer)
-    if renderer is None:
-        raise NoRenderer
-    return renderer.preview(job_of(ctx, row, version))
+    return _renderer(ctx, row).preview(job_of(ctx, row, version))
 
 
 @dataclass(frozen=True, kw_only=True)

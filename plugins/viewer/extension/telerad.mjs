@@ -59,12 +59,16 @@ function imageOf(viewport) {
   return { sop: instance.SOPInstanceUID, frame: Number(/\/frames\/(\d+)/.exec(imageId)?.[1] ?? 1) };
 }
 
-function reportStudies({ always = false } = {}) {
+function shownStudies() {
   const studies = new Set();
   for (const cell of services.viewportGridService.getState().viewports.values()) {
     shownIn(cell).forEach(displaySet => studies.add(displaySet.StudyInstanceUID));
   }
-  const content = { studies: [...studies].sort(), active: active()?.displaySet.StudyInstanceUID ?? null };
+  return { studies: [...studies].sort(), active: active()?.displaySet.StudyInstanceUID ?? null };
+}
+
+function reportStudies({ always = false } = {}) {
+  const content = shownStudies();
   const shown = JSON.stringify(content);
   if (always || shown !== lastShown) post('study', content);
   lastShown = shown;
@@ -153,6 +157,58 @@ function takeAnswer({ id, state, text }) {
   else toast(text || texts.refused, 'error');
 }
 
+// ---- buttons of plugins: known by opening and person, so asked for; a viewer without them is a whole viewer
+
+const tools = new Map(); // button id -> tool
+const TOOLS_WITHIN = 5_000; // ms
+let placing = false;
+
+async function askForTools() {
+  const access = new URLSearchParams(window.location.search).get('access') ?? '';
+  if (!/^[0-9A-Z]{26}$/.test(access)) return;
+  try {
+    const answer = await fetch(`/viewer/tools/${access}`, {
+      credentials: 'same-origin', cache: 'no-store', redirect: 'error', signal: AbortSignal.timeout(TOOLS_WITHIN),
+    });
+    if (!answer.ok) return;
+    for (const tool of (await answer.json()).tools) tools.set(`Telerad:${tool.key}`, tool);
+  } catch (error) {
+    console.warn('tools of plugins', error.name);
+  }
+}
+
+// The bar is made anew whenever a mode is entered; whoever changes it tells.
+function placeTools() {
+  const bar = services.toolbarService;
+  const section = bar.state.buttonSections.primary;
+  const missing = [...tools.keys()].filter(id => section && !section.includes(id));
+  if (placing || !missing.length) return;
+  placing = true; // registering tells, too
+  bar.register(missing.map(id => ({
+    id,
+    uiType: 'ohif.toolButton',
+    props: {
+      icon: tools.get(id).icon,
+      label: tools.get(id).label,
+      tooltip: tools.get(id).label,
+      commands: [{ commandName: 'teleradTool', commandOptions: { id } }],
+      evaluate: 'evaluate.action',
+    },
+  })));
+  bar.updateSection('primary', missing);
+  placing = false;
+}
+
+function openTool({ id }) {
+  const tool = tools.get(id);
+  if (!tool) return;
+  const { studies, active: first } = shownStudies();
+  const address = new URL(tool.url, window.location.origin);
+  if (address.origin !== window.location.origin) return;
+  for (const uid of new Set([first, ...studies].filter(Boolean))) address.searchParams.append('study', uid);
+  window.open(address, '_blank', 'noopener');
+}
+
 // ---- notices over the viewer
 
 function notice(name, text) {
@@ -236,13 +292,18 @@ session?.addEventListener('message', ({ data }) => {
 
 export default {
   id: 'telerad',
-  preRegistration({ servicesManager }) {
+  async preRegistration({ servicesManager }) {
     services = servicesManager.services;
+    await askForTools();
   },
   onModeEnter() {
     const { viewportGridService: grid } = services;
     const kinds = ['ACTIVE_VIEWPORT_ID_CHANGED', 'GRID_STATE_CHANGED', 'VIEWPORTS_READY'];
     subscriptions = kinds.map(kind => grid.subscribe(grid.EVENTS[kind], () => reportStudies()));
+    if (!tools.size) return;
+    const { toolbarService: bar } = services;
+    subscriptions.push(bar.subscribe(bar.EVENTS.TOOL_BAR_MODIFIED, placeTools));
+    placeTools();
   },
   onModeExit() {
     subscriptions.forEach(({ unsubscribe }) => unsubscribe());
@@ -254,6 +315,7 @@ export default {
     definitions: {
       teleradKeyImage: { commandFn: sendImage },
       teleradKeySeries: { commandFn: sendSeries },
+      teleradTool: { commandFn: openTool },
     },
   }),
 };

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
-from flask import Blueprint
+from flask import Blueprint, request
 
 from plugin_sdk.api import Plugin, Registry
-from plugin_sdk.declared import Note, Operator
-from plugin_sdk.errors import DomainError
+from plugin_sdk.declared import Note, Operator, ViewerTool
+from plugin_sdk.doors import Door
+from plugin_sdk.errors import DomainError, NotFound
+from plugin_sdk.panels import Panel, PanelData, Period
 from plugin_sdk.types import Ctx
-from plugin_sdk.web import fill_slot, public, requires
+from plugin_sdk.web import ctx, fill_slot, guest, public, render, requires
 
 sent: list[tuple[str, Note]] = []
 failing: list[str] = []
+came: list[tuple[str, bool]] = []
 bp = Blueprint("everything", __name__)
+peeks = Blueprint("neighbour", __name__)
+answers = Blueprint("everything_answer", __name__, template_folder="templates")
 unmarked = Blueprint("unmarked", __name__)
 open_door = Blueprint("open_door", __name__)
 unknown = Blueprint("unknown_code", __name__)
@@ -23,6 +30,38 @@ unknown = Blueprint("unknown_code", __name__)
 @requires("hospital.everything.view")
 def page() -> str:
     return "parts: " + " ".join(fill_slot("everything.part"))
+
+
+@bp.get("/compare")
+@requires("hospital.everything.view")
+def compare() -> str:
+    found = ctx.studies.opened(request.args["access"], request.args.getlist("study"))
+    return "compared: " + ", ".join(study.accession_number for study in found)
+
+
+@answers.post("/leaflet/<link:link>/read")
+@guest
+def answer() -> str:
+    assert ctx.door is not None
+    ctx.audit("everything.read", ref=ctx.door.ref)
+    return "thank you"
+
+
+def mood(ctx: Ctx, period: Period) -> Any:
+    if "panel" in failing:
+        raise RuntimeError("no mood today")
+    if "rubbish" in failing:
+        return {"columns": ("day", "mood")}
+    return PanelData(columns=("day", "mood"), rows=((period.first.isoformat(), 3),), chart="line")
+
+
+def leaflet(ctx: Ctx, door: Door) -> str:
+    if "gone" in failing:
+        raise NotFound
+    if "down" in failing:
+        raise RuntimeError("no leaflet today")
+    came.append((ctx.tenant.code, ctx.user is None))
+    return render("everything_leaflet.html", door=door, rights="rights" if ctx.may("hospital.everything.view") else "no rights")
 
 
 @unmarked.get("/page")
@@ -68,11 +107,43 @@ class Everything(Plugin):
         reg.blueprint(f"{__name__}:bp", scope="tenant")
         reg.channel("notify", "everything.bell", f"{__name__}:Bell")
         reg.command(f"{__name__}:command")
+        reg.blueprint(f"{__name__}:answers", scope="public")
+        reg.link_page("everything.leaflet", f"{__name__}:leaflet")
+        reg.audit_kind("everything.read", "x")
+        reg.panel("everything.mood", Panel(title="Mood", codes=("hospital.everything.view",), load=f"{__name__}:mood"))
+        reg.viewer_tool(ViewerTool(
+            key="everything.compare", label="比较", endpoint="everything.compare", codes=("hospital.everything.view",)
+        ))
+        reg.viewer_tool(ViewerTool(key="everything.lost", label="x", endpoint="nobody.knows", codes=("hospital.everything.view",)))
         reg.slot("everything.part", "notices.html", load=f"{__name__}:broken_part")
 
 
 def broken_part(ctx: Ctx) -> dict[str, object]:
     raise DomainError("no part today")
+
+
+@peeks.get("/peek/<link:link>")
+@guest
+def peek() -> str:
+    return "seen"
+
+
+class Neighbour(Plugin):
+    """Has a page for guests, and no link of its own."""
+
+    name = "neighbour"
+
+    def register(self, reg: Registry) -> None:
+        reg.blueprint(f"{__name__}:peeks", scope="public")
+
+
+class Rival(Plugin):
+    """Wants the same kind of link."""
+
+    name, after = "rival", ("everything",)
+
+    def register(self, reg: Registry) -> None:
+        reg.link_page("everything.leaflet", f"{__name__}:leaflet")
 
 
 class _Badly(Plugin):

@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 import sqlalchemy as sa
 
-from core import clock, excel, limits
+from core import clock, limits
 from core.audit.models import Audit
 from core.lists import exports, sheet
 from core.lists.models import ListExport
@@ -19,6 +19,7 @@ from core.studies.models import Study
 from core.tenancy.models import Membership, Role
 from core.tenancy.sessions import all_tenants
 from core.work.models import Job, Notice
+from plugin_sdk import excel
 from plugin_sdk.db import db as database
 from plugins.consultation.models import Request
 from tests.conftest import Member, World, csrf

@@ -29,7 +29,7 @@ def test_the_values_are_those_of_the_security_chapter() -> None:
     assert (usual.header_fields, usual.form_parts, usual.zip_entries, usual.zip_inflated) == (100, 100, 50_000, 20 * 1024 * MB)
     assert (usual.child_memory, usual.child_cpu) == (2 * 1024 * MB, 20)
     assert (usual.api_calls, usual.image_calls, usual.login_calls) == (600, 300, 20)
-    assert usual.export_rows == 50_000
+    assert (usual.export_rows, usual.link_calls, usual.passcode_tries) == (50_000, 60, 5)
 
 
 def test_an_operator_moves_a_limit_by_the_environment() -> None:

@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 from xhtml2pdf.config.resources import ResourceAccessPolicy
 
-from plugins.report_templates import fonts, pdf
-from plugins.report_templates.fonts import RenderFailed
+from plugin_sdk.paper import fonts, pdf
+from plugin_sdk.paper.fonts import RenderFailed
 from plugins.report_templates.html import to_html
 from plugins.report_templates.layout import STANDARD, Layout
+from plugins.report_templates.pdf import render
 
 HOSTILE = [
     "{{7*7}}",
@@ -117,7 +118,7 @@ def test_markup_in_any_text_is_printed_as_text(make_job, make_picture, read_pdf,
         footer=hostile,
         images=((make_picture(), hostile),),
     )
-    text = "".join(read_pdf(pdf.render(job, Layout(title=hostile[:40]))).text().split())
+    text = "".join(read_pdf(render(job, Layout(title=hostile[:40]))).text().split())
     expected = "".join(hostile.split())
     assert f"甲{expected}乙" in text
     assert text.count(expected) >= 7
@@ -144,7 +145,7 @@ def test_the_screen_needs_no_script_and_keeps_lines(make_job):
 def test_a_missing_face_stops_the_report(make_job, tmp_path, monkeypatch):
     monkeypatch.setattr(fonts, "FOLDER", tmp_path)
     with pytest.raises(RenderFailed):
-        pdf.render(make_job())
+        render(make_job())
 
 
 def test_a_face_lost_between_measuring_and_drawing_stops_the_report(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plugins.report_templates.line_breaks import break_lines
+from plugin_sdk.paper.line_breaks import break_lines
 
 
 def lines(text: str, limit: int) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 import segno
 
 from plugin_sdk.consultation import Person, Signature
-from plugins.report_templates.fonts import RenderFailed
+from plugin_sdk.paper.fonts import RenderFailed
 from plugins.report_templates.layout import Layout
 from plugins.report_templates.pdf import render
 

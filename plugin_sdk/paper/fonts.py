@@ -14,8 +14,8 @@ from pathlib import Path
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFError, TTFont
 
-from plugin_sdk.errors import DomainError
-from plugin_sdk.i18n import lazy as _l
+from ..errors import DomainError
+from ..i18n import lazy as _l
 
 FOLDER = Path(__file__).parent / "fonts"
 FAMILY = "telerad"

@@ -1,0 +1,1 @@
+"""Notices of a tenant as signed webhooks."""

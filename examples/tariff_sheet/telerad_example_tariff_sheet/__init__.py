@@ -1,0 +1,1 @@
+"""Prices of each connected hospital, from an Excel sheet."""

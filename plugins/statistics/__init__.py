@@ -1,0 +1,1 @@
+"""数据统计: panels of every plugin as charts and as tables."""
