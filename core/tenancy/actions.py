@@ -65,7 +65,8 @@ def create(session: Session, house: Application, *, code: str, kind: str, name: 
 
 def _furnish(session: Session, house: Application, tenant: Tenant) -> None:
     from core.host import switches
-    from core.host.context import TenantCtx, tenant_view
+    from core.host.context import TenantCtx
+    from core.tenancy.links import tenant_view
 
     own = TenantSession(
         session.connection(), tenant_id=tenant.id, side=tenant_view(tenant).kind, write=True, join_transaction_mode="rollback_only"

@@ -22,12 +22,13 @@ from core.app import TeleradFlask, create_app
 from core.demo.identity import DemoPatient
 from core.demo.seed import scribble
 from core.host import switches
-from core.host.context import TenantCtx, tenant_view
+from core.host.context import TenantCtx
 from core.host.loader import bundled
 from core.intake.command import ingest_paths
 from core.run import migrate
 from core.tenancy import actions as tenancy
 from core.tenancy import settings
+from core.tenancy.links import tenant_view
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
 from core.trial import picture
