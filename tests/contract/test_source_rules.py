@@ -77,6 +77,7 @@ COMMANDS: Mapping[str, str] = {
     "core/backup/": "pg_dump and its like, and the product itself for a rehearsal",
     "core/dicomweb/decoding.py": "the decoder's child", "core/intake/child.py": "the parser's child",
     "core/run/supervisor.py": "the parts of the product",
+    "core/run/dev.py": "the product itself, which makes the demo ready",
     "core/trial/check/sources.py": "mypy, and what a plugin's module brings with it in a process of its own",
 }
 """Modules that start programs: fixed words, never a shell."""
