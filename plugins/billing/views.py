@@ -44,12 +44,8 @@ def show(id: str) -> ResponseReturnValue:
 @requires("group.tariff.manage")
 def rows(id: str) -> ResponseReturnValue:
     """The form with one row more, or without one; nothing is saved."""
-    with ctx.reading() as seen:
-        seen.links.by_public_id(id)
-    form = forms.sent(request.form)
-    drop = request.args.get("drop", "")
-    form = form.without(int(drop[:4])) if drop.isdecimal() else form.added()
-    return _page(ctx.links.by_public_id(id), form, typed=True)
+    link, form, drop = ctx.links.by_public_id(id), forms.sent(request.form), request.args.get("drop", "")
+    return _page(link, form.without(int(drop[:4])) if drop.isdecimal() else form.added(), typed=True)
 
 
 @bp.post("/manage/connections/<connection:id>/fees")

@@ -19,6 +19,7 @@ from core.web import idempotency
 from core.work import deliver, outbox, turns
 from core.work.models import Delivery, Outbox
 from plugin_sdk import events
+from plugins.billing import actions as billing
 
 GAP = "control.gap"
 
@@ -147,6 +148,22 @@ def sweeper_without_reference_check() -> None:
     sweep._remove_parts = remove
 
 
+def charge_in_a_second_transaction() -> None:
+    """A report is confirmed and committed, then what is owed for it is written."""
+    ours = billing.charge
+
+    def late(ctx: Any, quote: Any, lines: Any) -> Any:
+        def write() -> None:
+            faults.point(GAP)
+            with ctx.app.system_ctx(ctx.tenant.id) as other:
+                ours(other, quote, lines)
+
+        ctx.after_commit(write)
+        return list(lines)
+
+    billing.charge = late
+
+
 def no_fsync() -> None:
     """Bytes are not synced before their name; see the losing disk."""
 
@@ -154,5 +171,5 @@ def no_fsync() -> None:
 CONTROLS: dict[str, Callable[[], None]] = {f.__name__: f for f in (
     acknowledge_before_commit, row_before_bytes, outbox_in_a_second_transaction, no_done_row,
     idempotency_answer_outside_the_transaction, lease_without_fence, listener_on_selects_only,
-    sweeper_without_reference_check, no_fsync,
+    sweeper_without_reference_check, charge_in_a_second_transaction, no_fsync,
 )}

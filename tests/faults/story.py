@@ -26,6 +26,8 @@ from core.work.models import Notice
 from plugin_sdk.api import Plugin, Registry
 from plugin_sdk.events import StudyReceived
 from plugin_sdk.types import Ctx
+from plugins.billing import actions as billing
+from plugins.billing.actions import Line
 from tests.conftest import World, make_member, numbers
 from tests.core.intake.objects import changed, sample
 
@@ -68,6 +70,9 @@ def make_world(app: TeleradFlask) -> World:
         link = tenancy.connect(db, hospital=hospital, group=group)
         hospital.plugins = {**hospital.plugins, "probe": "on"}
     world = World(app, hospital, group, link)
+    with app.app_context(), app.house.system_ctx(group.id) as ctx:  # so that confirming charges
+        line = Line(reader=0, reader_name="", modality="", fen=10001)
+        billing.save(ctx, ctx.links.get(link.id), [line], urgent_percent=150, diagnosis_percent=70, base=0)
     with app.app_context():
         for name, tenant, role in (("technician", hospital, "technician"), ("doctor", hospital, "doctor"),
                                    ("reader", group, "reader"), ("reviewer", group, "reviewer")):

@@ -14,6 +14,7 @@ from core.tenancy.sessions import all_tenants
 from plugins.billing.plugin import Billing
 from plugins.consultation.models import Request
 from tests.conftest import Member, World
+from tests.desk import Desk
 from tests.plugins.billing.conftest import SetTariff, charged
 from tests.plugins.consultation.test_main_job import WORDS, ask, step
 
@@ -135,6 +136,34 @@ def test_open_requests_with_a_price_keep_the_plugin_on(
         switches.disable(ctx, "billing")
         ctx.commit()
         ctx.close()
+
+
+def test_while_billing_drains_nothing_new_is_priced_and_what_was_agreed_is_charged(
+    world: World, make_study: Callable[..., Study], tariff: SetTariff
+) -> None:
+    tariff(world, diagnosis=100)
+    agreed = ask(world, make_study(world))
+    with world.app.app_context():
+        ctx = world.g_admin.ctx()
+        switches.drain(ctx, "billing")
+        ctx.commit()
+        ctx.close()
+    free = ask(world, make_study(world))
+    for request in (agreed, free):
+        confirmed(world, request, world.reader)
+    assert charged(world, agreed) == [("胸部", "diagnosis", 10000)] and charged(world, free) == []
+
+
+def test_many_reports_confirmed_at_once_are_charged_each(
+    world: World, make_study: Callable[..., Study], tariff: SetTariff
+) -> None:
+    tariff(world, diagnosis=100)
+    requests = [ask(world, make_study(world)) for _ in range(3)]
+    for request in requests:
+        signed(world, request, world.reader)
+    answer = Desk(world.doctor).post("/requests/confirm", {"row": [r["id"] for r in requests]})
+    assert answer.status_code == 303
+    assert [charged(world, r) for r in requests] == [[("胸部", "diagnosis", 10000)]] * 3
 
 
 def test_a_provider_that_fails_stops_submission_and_confirmation_by_its_name(

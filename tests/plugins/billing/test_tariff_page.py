@@ -13,6 +13,8 @@ from core.audit.models import Audit
 from core.tenancy import actions as tenancy
 from core.tenancy.models import TenantLink
 from core.tenancy.sessions import all_tenants
+from plugins.billing import actions
+from plugins.billing.actions import Line, TariffChanged
 from plugins.billing.models import Tariff, TariffLine
 from tests.conftest import Member, World
 from tests.desk import Desk, text_of
@@ -102,6 +104,23 @@ def test_of_two_who_change_the_same_version_the_second_is_told_and_loses_nothing
     assert 'name="base" value="2"' in page, "saving once more is a decision, and follows the other version"
     desk.follow(desk.post(fees_of(world), form((None, "", "70"), base=2)))
     assert [fen for *_, fen in stored(world)] == [8000, 9000, 7000]
+
+
+def test_two_who_save_at_the_same_instant_make_one_version(
+    world: World, tariff: SetTariff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tariff(world)
+    seen = Tariff(version=1)
+    tariff(world)
+    monkeypatch.setattr("plugins.billing.actions.queries.in_force", lambda ctx, link_id: seen)  # read before the other's commit
+    with world.app.app_context():
+        ctx = world.g_admin.ctx()
+        line = Line(reader=0, reader_name="", modality="", fen=1)
+        with pytest.raises(TariffChanged):
+            actions.save(ctx, ctx.links.get(world.link.id), [line], urgent_percent=100, diagnosis_percent=100, base=1)
+        ctx.rollback()
+        ctx.close()
+    assert [(version, fen) for version, _, _, fen in stored(world)] == [(1, 10000), (2, 10000)]
 
 
 def test_rows_are_added_and_taken_away_without_saving(world: World) -> None:
