@@ -28,6 +28,7 @@ from plugin_sdk import runtime
 from plugin_sdk.api import Plugin
 from plugin_sdk.db import db
 from plugin_sdk.errors import Unsupported
+from plugin_sdk.i18n import lazy as _l
 
 log = logging.getLogger(__name__)
 __all__ = ["create_app", "models", "start"]
@@ -64,7 +65,7 @@ def start(config: Config, *, extra: tuple[type[Plugin], ...] = ()) -> Applicatio
     )
     house = Application(config, plugins)
     settings.catalogue().add("audit", "platform", Keeping)
-    settings.catalogue().add("intake", "tenant", Intake)
+    settings.catalogue().add("intake", "tenant", Intake, settings.Section(title=_l("数据上传"), sides=("hospital",)))
     settings.catalogue().add("host", "platform", Allowed)
     accounts.declare()
     settings.catalogue().add("work", "platform", Work)

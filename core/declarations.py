@@ -74,6 +74,9 @@ def core() -> Declarations:
     declared.blueprint("core.dicomweb.views:bp", scope="public")
     declared.blueprint("core.lists.views:bp", scope="tenant")
     declared.blueprint("core.lists.export_views:bp", scope="tenant")
+    declared.blueprint("core.host.pages:bp", scope="tenant")
+    declared.blueprint("core.tenancy.views:bp", scope="tenant")
+    declared.blueprint("core.host.platform:bp", scope="platform")
     declared.listing("core.studies.lists:STUDIES")
     declared.listing("core.audit.lists:LOG")
     declared.menu("hospital", "home", _l("首页"), "home.index", "hospital.home.view", icon="home")
@@ -81,12 +84,18 @@ def core() -> Declarations:
         "hospital", "studies", _l("检查列表"), "studies.index", "hospital.study.view", after="home", icon="list-details"
     )
     declared.menu("group", "home", _l("首页"), "home.index", "group.home.view", icon="home")
+    for side in ("hospital", "group"):
+        declared.menu(side, "plugins", _l("功能插件"), "plugins.index", f"{side}.plugin.manage", icon="puzzle")
+        declared.menu(
+            side, "settings", _l("设置"), "settings.show", f"{side}.settings.manage", after="plugins", icon="adjustments"
+        )
+    declared.menu("platform", "plugins", _l("功能插件"), "admin_plugins.index", "platform.plugin.manage", icon="puzzle")
     declared.job("intake.process_upload", "core.intake.process:process_upload")
     declared.job("work.sweep", "core.work.sweep:sweep", cron="17 * * * *")
     declared.job("intake.sweep", "core.intake.sweep:sweep", cron="47 * * * *")
     declared.job("work.push", "core.work.push:push")
     declared.job("host.drain", "core.host.switches:finish_draining", cron="*/10 * * * *")
-    declared.notice_kind("plugin.degraded", _l("功能插件异常"), "home.index")
+    declared.notice_kind("plugin.degraded", _l("功能插件异常"), "plugins.show")
     declared.job("store.sweep", "core.store.sweep:sweep", cron="37 18 * * *")
     declared.job("store.manifest", "core.store.manifests:write_job")
     declared.job("store.verify", "core.reconcile.run:deeply", cron="20 17 1 * *")

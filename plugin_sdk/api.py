@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar
 import pluggy
 
 from .consultation import Change, Charge, Draft, Finding, Quote
-from .declared import ChannelKind
+from .declared import ChannelKind, MenuSide
 from .events import DomainEvent
-from .types import Ctx, Hold, IngestItem, Problem, Scope, Side, StudyAction
+from .types import Ctx, Hold, IngestItem, Problem, Scope, StudyAction
 
 API_VERSION = (1, 1)
 NAME = "telerad"
@@ -46,7 +46,7 @@ class Registry(Protocol):
     def blueprint(self, dotted: str, *, scope: Scope) -> None: ...
     def permission(self, code: str, title: object, *, roles: Sequence[str] = ()) -> None: ...
     def menu(
-        self, side: Side, key: str, title: object, endpoint: str, code: str, after: str | None = None, icon: str = "point"
+        self, side: MenuSide, key: str, title: object, endpoint: str, code: str, after: str | None = None, icon: str = "point"
     ) -> None: ...
     def slot(
         self,
@@ -77,6 +77,7 @@ class Registry(Protocol):
 class Plugin:
     """Base of every plugin. Class attributes are the manifest, readable without a database.
 
+    :cvar summary: what it does, one sentence for the administrators' page
     :cvar side: whose switch it follows: ``hospital``, ``group`` or ``both``
     :cvar provides: capabilities promised; each is bound by ``reg.capability(name, factory)``
     :cvar requires: capabilities or plugins without which this one cannot be on
@@ -87,6 +88,7 @@ class Plugin:
 
     name: ClassVar[str] = ""
     title: ClassVar[object] = ""
+    summary: ClassVar[object] = ""
     api: ClassVar[tuple[int, int]] = (1, 0)
     provides: ClassVar[tuple[str, ...]] = ()
     requires: ClassVar[tuple[str, ...]] = ()

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from .types import Ctx, Side, UserView
+from .types import Ctx, UserView
+
+MenuSide = Literal["hospital", "group", "platform"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class MenuItem:
     """One entry of the side menu. ``code`` is the permission that shows it; ``icon`` a Tabler icon name."""
 
-    side: Side
+    side: MenuSide
     key: str
     title: str
     endpoint: str

@@ -5,22 +5,39 @@ A plugin names its dataclasses by scope in its manifest. A value is stored as (s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, field, fields
 from typing import Any, Literal
 
 SettingScope = Literal["platform", "tenant", "link", "user"]
+SettingSide = Literal["hospital", "group", "both"]
 
 
 def setting(
     default: Any,
     help: object,
     *,
+    label: object = "",
     least: int | None = None,
     most: int | None = None,
     choices: tuple[str, ...] = (),
+    words: Mapping[str, object] | None = None,
+    side: SettingSide = "both",
+    lowers: bool = False,
 ) -> Any:
-    """One setting. :param least: smallest whole number allowed; :param most: largest."""
-    return field(default=default, metadata={"help": help, "least": least, "most": most, "choices": choices})
+    """One setting; its form field derives from it.
+
+    :param help: what it does; the field's label too where there is no shorter ``label``
+    :param least: smallest whole number allowed; :param most: largest
+    :param words: what the ``choices`` are called
+    :param side: whom it concerns; of a connection, who may write it while both read it
+    :param lowers: on the tenant's page it can be lowered from its default, not raised
+    """
+    return field(
+        default=default,
+        metadata={"help": help, "label": label, "least": least, "most": most, "choices": choices, "words": words or {},
+                  "side": side, "lowers": lowers},
+    )
 
 
 def check(of: Field[Any], value: Any) -> str | None:

@@ -14,6 +14,7 @@ from core.accounts.models import Account, LoginSession
 from core.tenancy.models import Membership, Role, Tenant
 from core.tenancy.sessions import all_tenants, nobody
 from core.web import slots
+from core.web.gate import OPERATOR
 from plugin_sdk.errors import NotFound
 from plugin_sdk.i18n import lazy as _l
 
@@ -49,6 +50,7 @@ def cards(house: Application, account_id: int) -> list[Card]:
     found = []
     with all_tenants() as db:
         account = db.get_one(Account, account_id)
+        operator = account.platform_role == OPERATOR
         rows = db.execute(
             sa.select(Membership, Tenant, Role.name)
             .join(Tenant, Tenant.id == Membership.tenant_id)
@@ -62,6 +64,10 @@ def cards(house: Application, account_id: int) -> list[Card]:
                 code=tenant.code, name=tenant.name, kind=tenant.kind, roles=role, url=f"/t/{tenant.code}/",
                 counts=_counts(house, tenant, account), default=bool(membership.prefs.get("landing")),
             )
+        )
+    if operator:
+        found.append(
+            Card(code="PLATFORM", name=str(_l("平台管理")), kind="platform", roles="", url="/admin/plugins", counts=(), default=False)
         )
     return found
 

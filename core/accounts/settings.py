@@ -45,8 +45,9 @@ class Own:
 
 
 def declare() -> None:
-    for scope, cls in (("platform", Login), ("tenant", Passwords), ("user", Own)):
-        settings.catalogue().add("accounts", scope, cls)
+    settings.catalogue().add("accounts", "platform", Login)
+    settings.catalogue().add("accounts", "tenant", Passwords, settings.Section(title=_l("账号与密码")))
+    settings.catalogue().add("accounts", "user", Own)
 
 
 def login(db: Session) -> Login:

@@ -18,6 +18,7 @@ from core.audit.anchors import KIND
 from core.audit.models import Audit
 from core.lists import parts
 from core.tenancy.models import Tenant
+from core.tenancy.settings import catalogue
 from core.web.gate import access_of
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
@@ -87,7 +88,9 @@ def details(ctx: Ctx, keys: Sequence[RowKey]) -> Mapping[int, object]:
 
 
 def _in_words(ctx: Ctx, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A list and its columns by their titles instead of their keys; what is no longer declared stays as it was noted."""
+    """Settings, a list and its columns by their titles instead of their keys; what is no longer declared stays as it was noted."""
+    if facts.get("names"):
+        facts = {**facts, "names": [str(catalogue().label(name)) for name in facts["names"]]}
     if "list" not in facts:
         return facts
     _owner, spec = parts.registered(ctx).get(facts["list"], ("", None))
@@ -103,6 +106,10 @@ def page_of(ctx: Ctx, ref: str, numbers: Mapping[str, str]) -> Page | None:
     It is the tenant's view named ``show`` whose address ends in the resource; its access mark decides.
     """
     resource, public_id = ref.split(":")[-2:] if ref.count(":") == 2 else ("", "")
+    if resource == "plugin":
+        plugin = ctx.app.plugins.found.get(public_id)  # type: ignore[attr-defined]
+        may = ctx.may(f"{ctx.side}.plugin.manage")
+        return Page(plugin.title if plugin else public_id, url_for("plugins.show", plugin=public_id) if may else "")
     if fold(public_id) is None:
         return None
     label = numbers.get(public_id) or f"…{public_id[-8:]}"

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from core.host.house import Application
 
 PASSWORD = "Demo2026$yun"
+LOOPBACK = ("127.0.0.1", "::1")
+"""Trying it out on this machine asks no captcha."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ PEOPLE = (
     Person("13800000013", "演示审核医生", "GDEMO", "reviewer"),
     Person("13800000014", "演示诊断组管理员", "GDEMO", "admin"),
 )
+OPERATOR = Person("13800000021", "演示平台管理员", "", "operator")
 TENANTS = (("HDEMO", "hospital", "演示医院"), ("GDEMO", "group", "演示诊断组"))
 
 
@@ -61,13 +64,18 @@ def seed(house: Application, *, studies: bool = True) -> Iterator[str]:
                 db, phone=person.phone, name=person.name, password=PASSWORD, must_change=False
             )
             tenancy.join(db, tenant=tenants[person.tenant], account_id=account.id, role=person.role)
-            for loopback in ("127.0.0.1", "::1"):  # trying it out on this machine asks no captcha
+            for loopback in LOOPBACK:
                 devices.note(db, account.id, address=loopback)
             if person.tenant == "GDEMO":
                 accounts.sign_with(db, account.id, scribble(person.phone))
+        if accounts.by_phone(db, OPERATOR.phone) is None:  # nobody who was here before becomes an operator by a demo
+            operator = accounts.create(db, phone=OPERATOR.phone, name=OPERATOR.name, password=PASSWORD, must_change=False)
+            operator.platform_role = OPERATOR.role
+            for loopback in LOOPBACK:
+                devices.note(db, operator.id, address=loopback)
     yield f"演示账号（密码均为 {PASSWORD}）:"
-    for person in PEOPLE:
-        yield f"  {person.phone}  {person.tenant}  {person.role:<11} {person.name}"
+    for person in (*PEOPLE, OPERATOR):
+        yield f"  {person.phone}  {person.tenant or '平台 ':<5}  {person.role:<11} {person.name}"
     _furnish(house, [tenants[code].id for code, _, _ in TENANTS])
     if studies:
         yield from _studies(house)

@@ -10,10 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core import clock
+from core.accounts.models import Account
 from core.host.ledger import FAILURES, Tally, is_degraded
 from core.host.models import PluginFault
-from core.tenancy.models import Tenant
+from core.tenancy.models import Membership, Tenant
 from core.tenancy.sessions import all_tenants, nobody
+from core.work.alarms import OPERATOR
+from core.work.queries import PLATFORM
 
 if TYPE_CHECKING:
     from core.host.house import Application
@@ -63,10 +66,19 @@ def reset(session: Session, plugin: str) -> None:
 
 
 def announce(house: Application, name: str) -> None:
-    """Tell the administrators of every tenant that uses a plugin that it is degraded."""
+    """Tell the administrators of every tenant that uses a plugin that it is degraded, and the platform's operators."""
     with all_tenants() as session:
         rows = session.execute(sa.select(Tenant.id, Tenant.plugins))
         users = [tenant_id for tenant_id, plugins in rows if name in plugins]
+        operators = session.execute(
+            sa.select(Account.id, sa.func.min(Membership.tenant_id))
+            .join(Membership, sa.and_(Membership.account_id == Account.id, Membership.left_at.is_(None)))
+            .where(Account.platform_role == OPERATOR, Account.disabled_at.is_(None))
+            .group_by(Account.id)
+        ).all()
     for tenant_id in users:
         with house.system_ctx(tenant_id) as ctx:
             ctx.notify("plugin.degraded", code=f"{ctx.side}.plugin.manage", ref=f"host:plugin:{name}", plugin=name)
+    for account_id, home in operators:  # notices live in a tenant: who is a member nowhere sees it on the platform's page
+        with house.system_ctx(home) as ctx:
+            ctx.notify("plugin.degraded", users=[account_id], ref=f"{PLATFORM}{name}", plugin=name)

@@ -57,9 +57,14 @@ class Overview:
     def failures(self) -> int:
         return sum(p.failures for p in self.places)
 
+    @property
+    def last(self) -> Place | None:
+        """Where it failed last."""
+        return max((p for p in self.places if p.last_at is not None), key=lambda p: p.last_at or datetime.min, default=None)
 
-def of_house(house: Application, *, rows: bool = False) -> list[Overview]:
-    """Every plugin that is installed or that a tenant has on, by name. :param rows: count what each table holds; costs a scan per table"""
+
+def of_house(house: Application, *, rows: str = "") -> list[Overview]:
+    """Every plugin that is installed or that a tenant has on, by name. :param rows: the plugin whose tables' rows are counted; costs a scan per table"""
     plugins = house.plugins
     with all_tenants() as session:
         switched = session.execute(sa.select(Tenant.code, Tenant.plugins).order_by(Tenant.code)).all()
@@ -87,7 +92,7 @@ def of_house(house: Application, *, rows: bool = False) -> list[Overview]:
                 provides=plugin.provides if plugin else (),
                 tenants=tuple(code for code, states in switched if states.get(name) == "on"),
                 draining=tuple(code for code, states in switched if states.get(name) == "draining"),
-                places=tuple(places.get(name, ())), tables=stored(house, name) if rows else (),
+                places=tuple(places.get(name, ())), tables=stored(house, name) if rows == name else (),
             )
         )
     return found

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.tenancy.permissions import Permission
-from plugin_sdk.declared import Channel, ChannelKind, JobSpec, MenuItem, NoticeKind, Slot
+from plugin_sdk.declared import Channel, ChannelKind, JobSpec, MenuItem, MenuSide, NoticeKind, Slot
 from plugin_sdk.events import DomainEvent
-from plugin_sdk.types import Scope, Side
+from plugin_sdk.types import Scope
 
 
 class DeclarationError(ValueError):
@@ -58,7 +58,7 @@ class Declarations:
         self.permissions.append(Permission(code=code, title=title, roles=frozenset(roles), plugin=self.owner))
 
     def menu(
-        self, side: Side, key: str, title: object, endpoint: str, code: str, after: str | None = None, icon: str = "point"
+        self, side: MenuSide, key: str, title: object, endpoint: str, code: str, after: str | None = None, icon: str = "point"
     ) -> None:
         self.menus.append(
             MenuItem(side=side, key=key, title=title, endpoint=endpoint, code=code, after=after, icon=icon, plugin=self.owner)  # type: ignore[arg-type]

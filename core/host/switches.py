@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
 
+from core import clock
+from core.audit.models import Audit
 from core.host import settings as own
 from core.host.loader import bundled
 from core.tenancy import settings
@@ -14,9 +17,10 @@ from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
 from plugin_sdk.api import Plugin
 from plugin_sdk.capabilities import CAPABILITIES
-from plugin_sdk.errors import Conflict, DomainError, PluginUnavailable, RefusedByPlugin
+from plugin_sdk.errors import Conflict, DomainError, PluginUnavailable, RefusedByPlugin, StaleVersion
 from plugin_sdk.events import PluginChanged
 from plugin_sdk.i18n import lazy as _l
+from plugin_sdk.i18n import now as _
 from plugin_sdk.types import Problem
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from core.host.loader import Plugins
 
 Switch = Literal["off", "on", "draining"]
+WORDS: Mapping[Switch, object] = {"on": _l("已启用"), "draining": _l("停用中"), "off": _l("已停用")}
 KINDS = {"on": "plugin.enabled", "draining": "plugin.draining", "off": "plugin.disabled"}
 
 
@@ -33,6 +38,8 @@ class NotInstalled(DomainError):
 
 
 class NotAllowed(DomainError):
+    """:param plugin: which one; what was asked for may need it"""
+
     sentence = _l("平台未允许本机构使用此插件")
 
 
@@ -40,6 +47,10 @@ class Needed(Conflict):
     """:param plugins: names of enabled plugins that cannot do without it"""
 
     code, sentence = "refused-by-plugin", _l("其他已启用的插件需要它")
+
+
+class Switched(StaleVersion):
+    """Somebody else turned the switch since it was looked at."""
 
 
 def state_of(ctx: TenantCtx, name: str) -> Switch:
@@ -51,6 +62,46 @@ def installed(plugins: Plugins, side: str) -> list[str]:
     """Plugins of a side, broken ones too, in start order and then by name."""
     names = [*plugins.ready, *sorted(n for n in plugins.broken if n in plugins.found)]
     return [n for n in names if plugins.found[n].side in (side, "both")]
+
+
+def expect(ctx: TenantCtx, name: str, was: str) -> None:
+    """Hold the tenant's set for this transaction and see that a switch stands as it was looked at.
+
+    :raise Switched: it does not; the sentence says how it stands, since when and by whom
+    """
+    _renew(ctx, ctx.db.get_one(Tenant, ctx.tenant.id, with_for_update=True))
+    if (now := state_of(ctx, name)) == was:
+        return
+    values = {"plugin": title_of(ctx, name), "state": WORDS[now]}
+    last = last_turn(ctx, name)
+    if last is None:
+        raise Switched(_("“%(plugin)s”现在是%(state)s，请确认后再操作", **values))
+    who, at = last
+    when = clock.local(at, ctx.tenant.zone).strftime("%Y-%m-%d %H:%M:%S")
+    raise Switched(_("%(name)s 于 %(when)s 将“%(plugin)s”改为%(state)s，请确认后再操作", name=who, when=when, **values))
+
+
+def last_turn(ctx: TenantCtx, name: str) -> tuple[str, datetime] | None:
+    """Who turned a switch last, and when (UTC), as the tenant's log has it."""
+    entry = ctx.db.scalars(
+        sa.select(Audit)
+        .where(Audit.kind.in_(KINDS.values()), Audit.ref == f"host:plugin:{name}")
+        .order_by(Audit.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if entry is None:
+        return None
+    who = ctx.users.view(entry.account_id)
+    return who.name if who else _("系统"), entry.at
+
+
+def title_of(ctx: TenantCtx, name: str) -> str:
+    plugin = ctx.app.plugins.found.get(name)
+    return str(plugin.title or name) if plugin else name
+
+
+def titles(ctx: TenantCtx, names: Iterable[str]) -> str:
+    return _("、").join(title_of(ctx, n) for n in names)
 
 
 def allowed(ctx: TenantCtx) -> frozenset[str] | None:
@@ -68,9 +119,9 @@ def enable(ctx: TenantCtx, name: str) -> list[str]:
     """
     plugins, may = ctx.app.plugins, allowed(ctx)
     if name not in plugins.ready or plugins.found[name].side not in (ctx.side, "both"):
-        raise NotInstalled
+        raise NotInstalled(_("“%(plugin)s”未安装或未启动", plugin=title_of(ctx, name)))
     if may is not None and name not in may:
-        raise NotAllowed
+        raise NotAllowed(_("平台未允许本机构使用“%(plugin)s”", plugin=title_of(ctx, name)), plugin=name)
     changed = [done for need in needs(ctx, name) for done in enable(ctx, need)]
     if state_of(ctx, name) == "on":
         return changed
@@ -100,7 +151,7 @@ def disable(ctx: TenantCtx, name: str) -> None:
         return
     _check_needed(ctx, name)
     if problems := objections(ctx, name):
-        raise RefusedByPlugin(problems[0].text, plugin=name)
+        raise RefusedByPlugin(_("；").join(p.text for p in problems), plugin=name)
     _turn(ctx, name, "off")
 
 
@@ -135,14 +186,19 @@ def objections(ctx: TenantCtx, name: str) -> Sequence[Problem]:
     return [] if name in ctx.app.plugins.broken else ctx.hooks.check_disable(ctx, name)
 
 
-def choose(ctx: TenantCtx, capability: str, name: str) -> None:
+def choose(ctx: TenantCtx, capability: str, name: str, *, was: str | None = None) -> None:
     """Choose who provides a capability here, where several can.
 
-    :raise NotInstalled: it does not provide it, or is off
+    :param was: who provided it as far as whoever chooses knows
+    :raise NotInstalled: it does not provide it, or is off; :raise Switched: somebody else does by now
     """
-    if name not in providers(ctx, capability):
-        raise NotInstalled
     row = ctx.db.get_one(Tenant, ctx.tenant.id, with_for_update=True)
+    _renew(ctx, row)
+    able = providers(ctx, capability)
+    if name not in able:
+        raise NotInstalled
+    if was is not None and able[0] != was:
+        raise Switched(_("现在由“%(plugin)s”提供，请确认后再操作", plugin=title_of(ctx, able[0])))
     if row.plugins.get(f"provider:{capability}") != name:
         row.plugins = {**row.plugins, f"provider:{capability}": name}
         ctx.audit("setting.changed", ref=f"host:plugin:{name}", capability=capability)
@@ -181,7 +237,7 @@ def _providing(found: Mapping[str, Plugin], capability: str) -> list[str]:
 
 def _check_needed(ctx: TenantCtx, name: str) -> None:
     if others := dependants(ctx, name):
-        raise Needed(plugins=others)
+        raise Needed(_("请先停用需要它的插件：%(plugins)s", plugins=titles(ctx, others)), plugins=others)
 
 
 def _turn(ctx: TenantCtx, name: str, to: Switch) -> None:
@@ -192,6 +248,12 @@ def _turn(ctx: TenantCtx, name: str, to: Switch) -> None:
     _renew(ctx, row)
     ctx.audit(KINDS[to], ref=f"host:plugin:{name}")
     ctx.emit(PluginChanged(plugin=name, before=before, after=to))
+
+
+def undo(ctx: TenantCtx) -> None:
+    """Take back what this transaction turned; the ctx sees the set as it stands in the database."""
+    ctx.rollback()
+    _renew(ctx, ctx.app.tenant_row(ctx.tenant.id))
 
 
 def _renew(ctx: TenantCtx, row: Tenant) -> None:

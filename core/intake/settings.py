@@ -14,8 +14,8 @@ MB = 1024 * 1024
 class Intake:
     """Limits of the upload page; a file of exactly the limit is refused. Entries of a zip are bound by the zip's only."""
 
-    dcm_max_mb: int = setting(20, _l("单个 dcm 文件应小于（MB）"), least=1, most=4096)
-    zip_max_mb: int = setting(500, _l("单个 zip 文件应小于（MB）"), least=1, most=16384)
+    dcm_max_mb: int = setting(20, _l("单个 dcm 文件应小于（MB）"), least=1, most=4096, lowers=True)
+    zip_max_mb: int = setting(500, _l("单个 zip 文件应小于（MB）"), least=1, most=16384, lowers=True)
 
     def allows(self, kind: str, size: int) -> bool:
         """Tell whether a file of ``kind`` (``dcm`` or ``zip``) may have ``size`` bytes."""

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core import clock, invariants, limits
 from core.backup import drill
+from core.host import overview
 from core.host.house import Application
 from core.host.loader import GROUP
 from core.run import migrate, packages
@@ -75,8 +76,9 @@ def _plugins(house: Application) -> Iterator[Finding]:
     plugins = house.plugins
     for name in sorted({*plugins.found, *plugins.broken, *plugins.not_allowed}):
         whence = plugins.distributions.get(name, "")
+        state = "left out by TELERAD_PLUGINS" if name in plugins.not_allowed else plugins.state(name)
         yield _said(f"plugin {name}", name not in plugins.broken,
-                    plugins.broken.get(name) or ", ".join(filter(None, (plugins.state(name), whence))))
+                    f"did not start: {plugins.broken[name]}" if name in plugins.broken else ", ".join(filter(None, (state, whence))))
     yield from _entry_points()
 
 
@@ -186,11 +188,25 @@ def _schema(house: Application, *, deep: bool) -> Iterator[Finding]:
         yield _said("backup", *drill.backup_state())
         yield _said("drill", *drill.state())
         yield _said("work", *_work(house))
+        yield from _in_use(house)
     if deep and not found:
         broken = list(invariants.check(house))
         yield _said("invariants", not broken, f"{len(broken)} broken")
         for one in broken[:MOST]:
             yield Finding(f"invariant {one.rule}", "bad", f"tenant {one.tenant_id}: {one.what}")
+
+
+def _in_use(house: Application) -> Iterator[Finding]:
+    """Plugins that tenants have on and that do not do what they should."""
+    for plugin in overview.of_house(house):
+        users = ", ".join((*plugin.tenants, *plugin.draining))
+        if plugin.state == "broken" and users:
+            yield Finding(f"plugin {plugin.name} in use", "bad", f"did not start; what needs it is refused for {users}")
+        if plugin.state == "missing":
+            yield Finding(f"plugin {plugin.name} in use", "bad", f"not installed, its rows wait; on for {users}")
+        if plugin.state == "degraded" and (last := plugin.last) is not None:
+            yield Finding(f"plugin {plugin.name} lately", "warn", f"degraded: {plugin.failures} failures, the last in {last.place}: "
+                          f"{last.error}, {last.last_at:%Y-%m-%d %H:%M} UTC; on for {users or 'nobody'}")
 
 
 def _work(house: Application) -> tuple[bool, str]:

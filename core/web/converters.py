@@ -34,6 +34,12 @@ class ListConverter(BaseConverter):
     regex = r"[a-z][a-z0-9_.]{0,39}"
 
 
+class PluginConverter(BaseConverter):
+    """A plugin's name; whether there is one here is asked by the view."""
+
+    regex = r"[a-z][a-z0-9_]{2,29}"
+
+
 class UidConverter(BaseConverter):
     """A DICOM UID (PS3.5 9.1)."""
 
@@ -69,6 +75,6 @@ def install(app: Flask, resources: list[str]) -> None:
     """Register the fixed converters and one per declared resource."""
     converters = app.url_map.converters
     converters.update(tenant=TenantConverter, study_uid=StudyUid, series_uid=SeriesUid, sop_uid=SopUid,
-                      frames=FramesConverter, list=ListConverter)
+                      frames=FramesConverter, list=ListConverter, plugin=PluginConverter)
     for name in resources:
         converters[name] = type(f"{name.title()}Converter", (PublicIdConverter,), {"resource": name})

@@ -29,6 +29,7 @@ UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 MAY_CHANGE_PASSWORD = frozenset({
     "me.password", "me.change_password", "me.skip_password", "me.left", "account.logout", "account.alive",
 })
+OPERATOR = "operator"
 csrf = CSRFProtect()
 
 
@@ -109,10 +110,10 @@ def pass_gate(house: Application, access: Access, tenant_code: str | None) -> Re
         _check_permission(access, ctx.permissions, ctx.side)
     elif principal.must_change and view not in MAY_CHANGE_PASSWORD:
         return _must_change()
+    if access.kind == "operator" and principal.account.platform_role != OPERATOR:
+        raise NotFound
     if principal.token_id and access.kind in ("signed_in", "operator") and view not in MAY_CHANGE_PASSWORD:
         raise Forbidden  # a token acts in its tenant: an account's own pages want a person who logged in
-    if access.kind == "operator" and principal.account.platform_role != "operator":
-        raise NotFound
     if getattr(g.house.flask.view_functions[view], "fresh", False):
         host().require_fresh(once=False)
     _renew(access)

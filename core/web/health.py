@@ -9,6 +9,7 @@ from flask import Blueprint, Response, g, jsonify
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.host import faults
 from core.tenancy.sessions import nobody
 from core.work import jobs
 from plugin_sdk.errors import StorageFull
@@ -30,15 +31,19 @@ def healthz() -> Response:
 def readyz() -> tuple[Response, int]:
     """200 when database, queue and storage answer; otherwise 503 and which ones do not (``missing``).
 
-    ``degraded`` names what is not as it should be while the house still answers: plugins that did not start, a disk that
-    is too full to receive.
+    ``degraded`` says what is not as it should be while the house still answers: plugins that did not start or fail often,
+    a disk that is too full to receive.
     """
     checks = {"database": _database(), "queue": _queue(), "storage": _storage()}
     missing = [name for name, answers in checks.items() if not answers]
     broken = sorted(g.house.plugins.broken)
-    degraded = [*(f"plugin {name}" for name in broken), *(["storage full"] if checks["storage"] and _full() else [])]
+    tired = sorted(_tired() - set(broken)) if checks["database"] else []
+    degraded = [
+        *(f"plugin {name} did not start" for name in broken), *(f"plugin {name} failed often lately" for name in tired),
+        *(["storage full"] if checks["storage"] and _full() else []),
+    ]
     state = "not ready" if missing else "degraded" if degraded else "ready"
-    said = {"state": state, "missing": missing, "degraded": degraded, "broken_plugins": broken, **checks}
+    said = {"state": state, "missing": missing, "degraded": degraded, "broken_plugins": broken, "degraded_plugins": tired, **checks}
     return jsonify(said), 503 if missing else 200
 
 
@@ -49,6 +54,14 @@ def _database() -> bool:
     except SQLAlchemyError:
         return False
     return True
+
+
+def _tired() -> frozenset[str]:
+    try:
+        with nobody() as db:
+            return faults.degraded(db)
+    except SQLAlchemyError:
+        return frozenset()
 
 
 def _queue() -> bool:

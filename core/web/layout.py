@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, g, request, url_for
+from flask import Flask, current_app, g, request, url_for
 from flask_babel import gettext
 from flask_wtf.csrf import generate_csrf
 
 from core import clock
 from core.accounts import browser_key, login
 from core.web import slots
+from core.web.gate import OPERATOR, access_of
 from core.web.i18n import language
 from plugin_sdk.declared import MenuItem
 from plugin_sdk.i18n import now as translate
@@ -42,14 +43,16 @@ def install(app: Flask, house: Application) -> None:
     @app.context_processor
     def around() -> dict[str, Any]:
         ctx, principal = g.get("ctx"), g.get("principal")
+        platform = ctx is None and on_platform()
         return {
             "brand": house.config.brand,
             "lang": "en" if language() == "en" else "zh-CN",
-            "side": ctx.side if ctx else "",
+            "side": ctx.side if ctx else "platform" if platform else "",
             "tenant": ctx.tenant if ctx else None,
             "tenants": _tenants(principal) if ctx else [],
             "user": {"name": principal.account.name, "id": principal.account.public_id} if principal else None,
-            "menu": menu_of(house, ctx) if ctx else [],
+            "menu": menu_of(house, ctx) if ctx else platform_menu(house) if platform else [],
+            "fallen": fallen(house, ctx) if ctx else [],
             "urls": _urls(ctx, signed_in=principal is not None),
             "slot": partial(slots.fill, ctx) if ctx else (lambda name, **given: []),
             "slot_tabs": partial(slots.tabs, ctx) if ctx else (lambda name: []),
@@ -72,6 +75,34 @@ def menu_of(house: Application, ctx: Any) -> list[Entry]:
     active = _active(ordered)
     return [
         Entry(title=m.title, url=url_for(m.endpoint), icon=m.icon, key=m.key, active=m.key == active) for m in ordered
+    ]
+
+
+def on_platform() -> bool:
+    """Whether this page belongs to the platform and to somebody who may open it."""
+    principal = g.get("principal")
+    return (
+        request.endpoint is not None and access_of(current_app, request.endpoint).kind == "operator"
+        and principal is not None and principal.account.platform_role == OPERATOR
+    )
+
+
+def platform_menu(house: Application) -> list[Entry]:
+    """Pages of the platform, core's and plugins'."""
+    ordered = _ordered([m for d in house.plugins.house.by_owner.values() for m in d.menus if m.side == "platform"])
+    active = _active(ordered)
+    return [
+        Entry(title=m.title, url=url_for(m.endpoint), icon=m.icon, key=m.key, active=m.key == active) for m in ordered
+    ]
+
+
+def fallen(house: Application, ctx: Any) -> list[tuple[str, object, str]]:
+    """Plugins that are on here and did not start: name, title, and where whoever may manage them looks."""
+    may = ctx.may(f"{ctx.side}.plugin.manage")
+    found = house.plugins.found
+    return [
+        (name, found[name].title or name if name in found else name, url_for("plugins.show", plugin=name) if may else "")
+        for name in sorted(ctx.enabled & house.plugins.broken.keys())
     ]
 
 

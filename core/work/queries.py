@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from core.host.context import TenantCtx
 
 MOST = 50
+PLATFORM = "platform:plugin:"
+"""How the ref of a notice begins that an operator of the platform got: it leads to the platform's page."""
+OPERATORS = {"plugin.degraded": "admin_plugins.show"}
 
 
 def counts(ctx: TenantCtx) -> tuple[int, int]:
@@ -44,11 +47,13 @@ def notice(ctx: TenantCtx, public_id: str) -> Notice:
 def path_of(ctx: TenantCtx, row: Notice) -> str:
     """Where a notice leads: the page of its kind with the row located, home for a kind nobody declares any more."""
     kind = ctx.app.plugins.house.notice_kinds.get(row.kind)
+    if row.ref.startswith(PLATFORM) and (endpoint := OPERATORS.get(row.kind)):
+        return str(ctx.app.flask.url_map.bind("", "/").build(endpoint, {"plugin": row.ref.removeprefix(PLATFORM)}))
     urls = ctx.app.flask.url_map
     here = urls.bind("", "/")
     if kind is None:
         return str(here.build("home.index", {"tenant": ctx.tenant.code}))
-    name = "id" if urls.is_endpoint_expecting(kind.endpoint, "id") else "at"
+    name = next((n for n in ("id", "plugin") if urls.is_endpoint_expecting(kind.endpoint, n)), "at")
     return str(here.build(kind.endpoint, {"tenant": ctx.tenant.code, name: row.ref.rpartition(":")[2]}))
 
 

@@ -47,6 +47,7 @@ NOTICES: tuple[tuple[str, object, str, bool], ...] = (
 class Consultation(Plugin):
     name = "consultation"
     title = _l("远程诊断")
+    summary = _l("医院向诊断组申请诊断，诊断组接单、书写、审核，医院确认报告")
     provides = ("consultations",)
     settings = {
         "tenant": "plugins.consultation.settings:Reading",

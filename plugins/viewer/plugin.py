@@ -9,6 +9,7 @@ from plugin_sdk.i18n import lazy as _l
 class Viewer(Plugin):
     name = "viewer"
     title = _l("阅片")
+    summary = _l("在浏览器中查看检查的影像")
     provides = ("viewer",)
 
     def register(self, reg: Registry) -> None:

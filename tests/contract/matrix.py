@@ -38,6 +38,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "filename": ("index.html",),   # a file of the public viewer, the same for everybody
     "tag": ("7FE00010",),          # an attribute of the image that the ids before it name
     "list_name": ("log",),         # a list that both sides have
+    "plugin": ("consultation",),   # a plugin that both sides have
     "event": (), "tab": (), "how": (),  # closed sets of words: each word is a case
 }
 """URL variables that name nothing anybody owns."""

@@ -98,6 +98,14 @@ MADE: Mapping[str, Callable[[Ids, World], dict[str, Any]]] = {
     "account.change_password": lambda ids, w: {"data": {"current": "not mine", "password": "Secret2027$", "again": "Secret2027$"}},
     "account.set_landing": lambda ids, w: {"data": {"tenant": ""}},
     "account.enter": lambda ids, w: {"data": {"phone": "13900000000", "password": "wrong"}},
+    "plugins.switch": lambda ids, w: {"data": {"was": "on", "to": "on"}},
+    "plugins.choose": lambda ids, w: {"data": {"capability": "viewer", "provider": "viewer", "was": "viewer"}},
+    "plugins.save": lambda ids, w: {"data": {
+        "version": ids.get("version", ""), "set.hold_minutes": "30", "set.author_minutes": str(next(numbers) % 1440)}},
+    "settings.save": lambda ids, w: {"data": {
+        "version": ids.get("version", ""), "owner": "accounts", "set.password_symbol": "yes" if next(numbers) % 2 else ""}},
+    "admin_plugins.allow": lambda ids, w: {"data": {"tenant": w.hospital.code, "was": "yes", "allowed": "yes"}},
+    "admin_plugins.switch": lambda ids, w: {"data": {"tenant": w.hospital.code, "was": "on", "to": "on"}},
     "planted.many": lambda ids, w: {"json": {"study_ids": [ids["study"]]}},
     "account.language": lambda ids, w: {"data": {"language": "en"}},
 }

@@ -23,6 +23,7 @@ from core.accounts.models import Account, ApiToken, Credential, LoginSession
 from core.accounts.sessions import digest
 from core.lists.models import ListExport, SavedView
 from core.studies.models import Study
+from core.tenancy import forms
 from core.tenancy.models import Membership, Role, Tenant
 from core.tenancy.sessions import all_tenants, nobody
 from core.work.models import Notice
@@ -166,6 +167,16 @@ def tariff(world: World, mark: str) -> str:
         public_id = str(made.public_id)
         ctx.close()
     return public_id
+
+
+def settings_version(member: Member, cls: type[Any]) -> str:
+    """The version that a form of a tenant's settings carries now."""
+    with member.app.app_context():
+        ctx = member.ctx(write=False)
+        try:
+            return forms.version(ctx.settings(cls), forms.shown(cls, ctx.side, shared=False))
+        finally:
+            ctx.close()
 
 
 def view(member: Member, mark: str) -> str:

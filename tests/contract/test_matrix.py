@@ -12,9 +12,11 @@ import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
 from core import clock
+from core.accounts.settings import Passwords
 from core.tenancy.models import Membership
 from core.tenancy.sessions import all_tenants
 from plugin_sdk.web import Access
+from plugins.consultation.settings import Reading
 from tests import conftest
 from tests.contract import matrix, stage
 from tests.contract.matrix import Case
@@ -106,6 +108,9 @@ def ready(staged: Stage, case: Case) -> dict[str, str]:
         ids["study"], ids["series_uid"] = row.public_id, f"{row.uid}.1"
     if endpoint in ("studies.unlock", "studies_api.unlock"):
         assert world.h_admin.call("POST", f"/studies/{ids['study']}/lock").status_code == 200
+    if endpoint in ("plugins.save", "settings.save"):
+        cls = Reading if endpoint == "plugins.save" else Passwords
+        ids["version"] = stage.settings_version(staged.admin(case.side), cls)
     if endpoint == "lists.delete_view":
         ids[f"view.{case.side}"] = stage.view(staged.admin(case.side), "甲")
     if endpoint in ("exports.cancel", "exports.start"):

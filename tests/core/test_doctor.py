@@ -13,8 +13,14 @@ import sqlalchemy as sa
 
 from core import clock, config
 from core.app import TeleradFlask, create_app
+from core.host import faults
+from core.host.ledger import Tally
+from core.host.models import PluginFault
 from core.run import doctor, migrate, packages
 from core.run.doctor import Finding
+from core.tenancy import actions as tenancy
+from core.tenancy.models import Tenant
+from core.tenancy.sessions import all_tenants
 from plugin_sdk.db import db
 
 KEY = "k3J9-xQ2mVt7RbL0wZyA5sDf8gHu1iOp"
@@ -54,9 +60,31 @@ def test_secrets_are_masked_and_say_where_they_came_from(seen) -> None:  # type:
     assert KEY not in "".join(f.said for f in found.values())
 
 
-def test_a_plugin_that_did_not_start_is_bad(seen, made: TeleradFlask, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_plugin_that_did_not_start_is_bad_and_says_for_whom(seen, made: TeleradFlask, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    with all_tenants(write=True) as session:
+        hospital = tenancy.create(session, made.house, code="HSEEN", kind="hospital", name="医院")
+        hospital.plugins = {**hospital.plugins, "gone_away": "on"}
     monkeypatch.setitem(made.house.plugins.broken, "viewer", "load: ImportError: gone")
-    assert seen()["plugin viewer"] == Finding("plugin viewer", "bad", "load: ImportError: gone")
+    try:
+        found = seen()
+        assert found["plugin viewer"] == Finding("plugin viewer", "bad", "did not start: load: ImportError: gone")
+        assert found["plugin viewer in use"].said == "did not start; what needs it is refused for HSEEN"
+        assert found["plugin gone_away in use"] == Finding("plugin gone_away in use", "bad", "not installed, its rows wait; on for HSEEN")
+    finally:
+        with all_tenants(write=True) as session:
+            session.execute(sa.update(Tenant).where(Tenant.code == "HSEEN").values(plugins={}))
+
+
+def test_a_plugin_that_fails_often_is_a_warning_that_names_the_place(seen, made: TeleradFlask) -> None:  # type: ignore[no-untyped-def]
+    at = clock.now()
+    faults.write(made.house, {("viewer", "slot study.tab"): Tally(calls=10, ms=1.0, failed=[at] * 10, error="KeyError")})
+    try:
+        found = seen()["plugin viewer lately"]
+        assert (found.level, found.said) == (
+            "warn", f"degraded: 10 failures, the last in slot study.tab: KeyError, {at:%Y-%m-%d %H:%M} UTC; on for nobody")
+    finally:
+        with all_tenants(write=True) as session:
+            session.execute(sa.delete(PluginFault))
 
 
 def distribution(folder: Path, name: str, *files: str) -> Path:

@@ -21,7 +21,7 @@ from core import config
 from core.accounts import login
 from core.accounts.models import Account
 from core.app import TeleradFlask, create_app
-from core.demo import phantom
+from core.demo import phantom, seed
 from core.demo.phantom import DemoPatient
 from core.demo.seed import PEOPLE
 from core.intake.command import ingest_paths
@@ -35,6 +35,7 @@ from tests.conftest import Member
 from tests.e2e.product import Product
 from tests.plugins.consultation.test_main_job import WORDS, step
 
+OPERATOR = seed.OPERATOR.phone
 ADMIN_H, ADMIN_G, READER, REVIEWER = "13800000003", "13800000014", "13800000011", "13800000013"
 LINK = re.compile(r"""(?:href|hx-get|action)="([^"#]+)""")
 SAVED_VIEW = re.compile(r"[?&]view=[0-9A-Z]{26}")

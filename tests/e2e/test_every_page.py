@@ -11,10 +11,10 @@ from playwright.sync_api import Browser, Page
 from tests.e2e import looks
 from tests.e2e.desk import CHROMIUM, Desk
 from tests.e2e.product import Product
-from tests.e2e.stage import ADMIN_G, ADMIN_H, READER, REVIEWER, Found, Requests, crawl, open_house
+from tests.e2e.stage import ADMIN_G, ADMIN_H, OPERATOR, READER, REVIEWER, Found, Requests, crawl, open_house
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")]
-PEOPLE = (ADMIN_H, ADMIN_G, READER, REVIEWER)
+PEOPLE = (ADMIN_H, ADMIN_G, READER, REVIEWER, OPERATOR)
 SIZES = ((1366, 768), (1920, 1080))
 ZOOMED = (683, 384)
 NOTHING_TO_DIVIDE = {"BUTTON ws-divider"}  # images stand above the report there
@@ -81,7 +81,7 @@ def test_no_page_has_a_finding_and_nothing_is_cut_off(browser: Browser, furnishe
 
 def test_at_twice_the_size_every_function_is_there_and_in_reach(browser: Browser, furnished: House) -> None:
     found = []
-    for phone in (ADMIN_H, ADMIN_G, READER):
+    for phone in (ADMIN_H, ADMIN_G, READER, OPERATOR):
         for page, place in walk(browser, furnished, phone, "zh_CN"):
             drawn(page, place)
             page.set_viewport_size({"width": 1366, "height": 768})
@@ -114,7 +114,7 @@ def data_of(house: House) -> list[str]:
     for study in doctor.call("GET", "/studies").get_json()["items"]:
         texts += re.findall(r"[^\x00-\x7f]+", str(doctor.call("GET", f"/studies/{study['id']}").get_json()))
     return [t for t in {*texts, "演示目的", "演示部位", "演示医生", "演示医院管理员", "演示诊断组管理员", "演示诊断组", "演示医院", "演示技师",
-                        "演示临床医生", "演示诊断医生甲", "演示诊断医生乙", "演示审核医生", "简体中文", "影像云"} if t]
+                        "演示临床医生", "演示诊断医生甲", "演示诊断医生乙", "演示审核医生", "演示平台管理员", "简体中文", "影像云"} if t]
 
 
 def test_the_walk_sees_what_it_looks_for(browser: Browser, furnished: House) -> None:

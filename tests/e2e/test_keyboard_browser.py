@@ -65,7 +65,8 @@ def tab_through(page: Page) -> tuple[set[str], list[str]]:
 @pytest.mark.parametrize(("who", "path"), [
     ("h_admin", "/"), ("h_admin", "/me"), ("h_admin", "/t/{tenant}/"), ("h_admin", "/t/{tenant}/studies"), ("h_admin", "/t/{tenant}/requests"),
     ("h_admin", "/t/{tenant}/studies/{study}"), ("h_admin", "/t/{tenant}/studies/{free}/request"), ("h_admin", "/t/{tenant}/uploads"),
-    ("h_admin", "/t/{tenant}/requests/{request}"), ("h_admin", "/t/{tenant}/notices"), ("reader", "/t/{tenant}/diagnosis"),
+    ("h_admin", "/t/{tenant}/requests/{request}"), ("h_admin", "/t/{tenant}/notices"), ("h_admin", "/t/{tenant}/manage/plugins"), ("h_admin", "/t/{tenant}/manage/plugins/consultation"),
+    ("h_admin", "/t/{tenant}/manage/settings"), ("reader", "/t/{tenant}/diagnosis"),
     ("reader", "/t/{tenant}/diagnosis/done"), ("reader", "/t/{tenant}/diagnosis/{request}"), ("reader", "/t/{tenant}/diagnosis/{request}/report"),
 ])
 def test_tab_reaches_every_control_of_a_page_and_each_shows_a_ring(

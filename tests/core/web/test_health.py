@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from redis import Redis
 
 from core import clock, config, limits
 from core.app import TeleradFlask, create_app
+from core.host import faults
+from core.host.ledger import Tally
 from core.run import migrate
 from core.run.supervisor import valkey_command, wait_for_valkey
 from core.tenancy.sessions import all_tenants
@@ -48,7 +51,7 @@ def ready(app: TeleradFlask) -> tuple[int, dict[str, Any]]:
 
 def test_a_house_that_stands_on_everything_is_ready(made: TeleradFlask) -> None:
     assert ready(made) == (200, {
-        "state": "ready", "missing": [], "degraded": [], "broken_plugins": [], "database": True, "queue": True, "storage": True})
+        "state": "ready", "missing": [], "degraded": [], "broken_plugins": [], "degraded_plugins": [], "database": True, "queue": True, "storage": True})
 
 
 def test_without_its_queue_it_is_up_and_not_ready(app: TeleradFlask) -> None:
@@ -81,7 +84,17 @@ def test_a_store_that_cannot_be_written_is_named(made: TeleradFlask) -> None:
 def test_a_plugin_that_did_not_start_is_named_and_the_house_goes_on(made: TeleradFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(made.house.plugins.broken, "viewer", "load: ImportError")
     status, said = ready(made)
-    assert (status, said["state"], said["degraded"]) == (200, "degraded", ["plugin viewer"])
+    assert (status, said["state"], said["degraded"]) == (200, "degraded", ["plugin viewer did not start"])
+
+
+def test_a_plugin_that_fails_often_is_named_until_it_recovers(made: TeleradFlask) -> None:
+    with made.app_context():
+        faults.write(made.house, {("viewer", "slot study.tab"): Tally(calls=10, failed=[clock.now()] * 10, error="KeyError")})
+    status, said = ready(made)
+    assert (status, said["state"], said["degraded"], said["degraded_plugins"]) == (
+        200, "degraded", ["plugin viewer failed often lately"], ["viewer"])
+    clock.shift(timedelta(minutes=31))
+    assert ready(made)[1]["state"] == "ready"
 
 
 # Figures.
