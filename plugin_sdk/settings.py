@@ -24,6 +24,7 @@ def setting(
     words: Mapping[str, object] | None = None,
     side: SettingSide = "both",
     lowers: bool = False,
+    secret: bool = False,
 ) -> Any:
     """One setting; its form field derives from it.
 
@@ -32,11 +33,15 @@ def setting(
     :param words: what the ``choices`` are called
     :param side: whom it concerns; of a connection, who may write it while both read it
     :param lowers: on the tenant's page it can be lowered from its default, not raised
+    :param secret: a text that no page ever shows again; an empty field of the form leaves it as it is
+    :raise TypeError: a secret that is no text
     """
+    if secret and not isinstance(default, str):
+        raise TypeError("a secret is a text")
     return field(
         default=default,
         metadata={"help": help, "label": label, "least": least, "most": most, "choices": choices, "words": words or {},
-                  "side": side, "lowers": lowers},
+                  "side": side, "lowers": lowers, "secret": secret},
     )
 
 

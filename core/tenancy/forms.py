@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, Union, get_args, get_origin, get_type
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
 
-Kind = Literal["switch", "number", "choice", "text", "lines", "shown"]
+Kind = Literal["switch", "number", "choice", "text", "lines", "secret", "shown"]
 PREFIX = "set."
 """Before the name of each setting in the form, so that none covers a field of the page."""
 LONGEST, MOST_LINES = 2000, 200
@@ -85,6 +85,8 @@ def read(cls: type[Any], of: Field[Any], form: Form, *, now: Any) -> Any:
     typed = (form.get(name) or "").replace("\r\n", "\n").strip()
     if "\0" in typed or any("\ud800" <= sign <= "\udfff" for sign in typed):
         raise Unreadable(_("含有不能保存的字符"))
+    if kind == "secret" and not typed:
+        return now
     value = _value(cls, of, kind, typed)
     free = value == now or (value is None and _optional(cls, of))
     if kind in ("number", "choice") and not free and (why := refused(of, value)):
@@ -123,10 +125,12 @@ def line(
     value = _as_typed(stored)
     if form is not None and writable:
         value = form.get(PREFIX + of.name) == "yes" if kind == "switch" else (form.get(PREFIX + of.name) or "")
+    if kind == "secret":
+        value = ""
     return Line(
         name=of.name, label=of.metadata.get("label") or of.metadata.get("help") or of.name, hint=_hint(of, kind), kind=kind,
         value=value, choices=_choices(cls, of), least=least, most=most, error=error, change=change,
-        now=said(of, stored) if raced and value != _as_typed(stored) else "",
+        now=said(of, stored) if raced and kind != "secret" and value != _as_typed(stored) else "",
         is_default=stored == default(of), writable=writable,
     )
 
@@ -153,6 +157,8 @@ def kind_of(cls: type[Any], of: Field[Any]) -> Kind:
         rest = [a for a in get_args(hint) if a is not NoneType]
         hint = rest[0] if len(rest) == 1 else object
     hint, args = get_origin(hint) or hint, get_args(hint)
+    if of.metadata.get("secret"):
+        return "secret"
     if hint is Literal or of.metadata.get("choices"):
         return "choice"
     if hint is list and (not args or args[0] is str):
@@ -204,6 +210,8 @@ def _hint(of: Field[Any], kind: Kind) -> str:
         parts.append(_("只能调低"))
     if kind == "lines":
         parts.append(_("每行一个"))
+    if kind == "secret":
+        return _("，").join([*parts, _("不再显示，留空则不变")])
     parts.append(_("默认：%(value)s", value=said(of, default(of))))
     return _("，").join(parts)
 

@@ -11,6 +11,7 @@ HERE = "telerad_example_report_layout"
 class ReportLayout(Plugin):
     name = "example_report_layout"
     title = _l("本院报告版式")
+    summary = _l("报告按本院版式预览和打印：院徽、英文名称、两列影像、自定二维码")
     side = "hospital"
     provides = ("report_renderer",)
     settings = {"tenant": f"{HERE}.settings:Letterhead"}

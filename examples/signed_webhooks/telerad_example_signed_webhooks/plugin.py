@@ -9,6 +9,7 @@ from plugin_sdk.i18n import lazy as _l
 class SignedWebhooks(Plugin):
     name = "example_signed_webhooks"
     title = _l("签名回调")
+    summary = _l("把本机构的通知推送到指定网址，并附签名")
     settings = {"tenant": "telerad_example_signed_webhooks.settings:Webhook"}
 
     def register(self, reg: Registry) -> None:

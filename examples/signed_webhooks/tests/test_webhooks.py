@@ -134,6 +134,13 @@ def test_where_no_address_is_set_or_the_plugin_is_off_nothing_is_sent(house: Hou
     assert receiver.tries == []
 
 
+def test_the_secret_is_set_on_the_plugins_page_and_never_shown_there(house: House) -> None:
+    house.set("group", Webhook, url="https://example.org/hook", secret=SECRET)
+    shown = house.person("g_admin").browser().page("/manage/plugins/example_signed_webhooks")
+    assert "https://example.org/hook" in shown
+    assert SECRET not in shown
+
+
 def test_another_tenants_notices_stay_there(house: House, receiver: Receiver) -> None:
     house.set("group", Webhook, url=receiver.url, secret=SECRET)
     ask(house.another())

@@ -15,6 +15,7 @@ MANAGE, SEE = "group.example_tariff_sheet.manage", "hospital.example_tariff_shee
 class TariffSheet(Plugin):
     name = "example_tariff_sheet"
     title = _l("价目表")
+    summary = _l("每家医院的价格由 Excel 表格导入，先核对后生效")
     api = (1, 1)
     provides = ("billing",)
     models = f"{HERE}.models"

@@ -43,6 +43,7 @@ class Odd:
     tone: str = setting("low", "音调", choices=("low", "high"), words={"low": "低", "high": "高"})
     names: list[str] | None = setting(None, "名单")  # noqa: RUF009
     motto: str = setting("", "标语")
+    key: str = setting("", "密钥", secret=True)
     ours: int = setting(3, "医院自己的", side="hospital")
     theirs: int = setting(4, "诊断组自己的", side="group")
 
@@ -350,6 +351,25 @@ def test_what_does_not_fit_is_said_at_its_field_and_all_that_was_typed_stays(
     at = f"s-ground-own-{name}"
     assert re.search(rf'<div class="err" id="{at}-error">.*?{why}</div>', page, flags=re.DOTALL)
     assert re.search(rf'id="{at}"[^>]*aria-invalid="true"', page) and ">还在</textarea>" in page
+
+
+def test_a_secret_is_kept_and_never_shown_again(desk: Desk, world: World) -> None:
+    page = desk.follow(save(desk, "ground", {**ALL, "key": "k-0123456789"}))
+    assert stored(world, "ground")["key"] == "k-0123456789"
+    assert "k-0123456789" not in page and 'type="password"' in page and 'placeholder="已设置"' in page
+    assert below(page, "key").startswith("不再显示，留空则不变")
+    refused = save(desk, "ground", {**ALL, "key": "k-typed-and-refused", "limit": "x"}).get_data(as_text=True)
+    assert "k-typed" not in refused and "请填写整数" in refused
+    desk.follow(save(desk, "ground", {**ALL, "key": "", "motto": "别的"}))
+    assert stored(world, "ground")["key"] == "k-0123456789"
+    page = desk.follow(save(desk, "ground", {**ALL, "reset": "key"}))
+    assert "key" not in stored(world, "ground") and "已设置" not in page
+    assert "k-0123456789" not in str(entries(world, world.hospital, "setting.changed")) + desk.page("/")
+
+
+def test_a_secret_is_a_text() -> None:
+    with pytest.raises(TypeError):
+        setting(3, "号码", secret=True)
 
 
 def test_a_setting_goes_back_to_its_default_and_the_rest_is_saved(desk: Desk, world: World) -> None:

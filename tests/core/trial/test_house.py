@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,12 @@ import pytest
 
 from core.trial.house import Trial, TrialFailed
 from plugin_sdk.api import Plugin, Registry, hookimpl
-from plugin_sdk.consultation import State, Urgency
+from plugin_sdk.capabilities import ReportRenderer
+from plugin_sdk.consultation import ReportJob, State, Urgency
 from plugin_sdk.errors import NotFound
 from plugin_sdk.testing import House
 from plugin_sdk.types import Ctx
+from tests.core.host import everything
 from tests.core.host.everything import Everything, Unmarked
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
@@ -35,16 +39,38 @@ class Outside(Plugin):
         prepared.append(ctx.tenant.code)
 
 
+class OwnSheet(Plugin):
+    """A hospital's reports on a sheet of its own."""
+
+    name = "own_sheet"
+    side = "hospital"
+    provides = ("report_renderer",)
+
+    def register(self, reg: Registry) -> None:
+        reg.capability("report_renderer", f"{__name__}:Sheet")
+
+
+class Sheet:
+    def __init__(self, ctx: Ctx) -> None:
+        self.ctx = ctx
+
+    def render(self, job: ReportJob) -> bytes:
+        return f"the sheet of {self.ctx.tenant.code}".encode()
+
+
 @pytest.fixture(scope="module")
 def trial(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    made = Trial(tmp_path_factory.mktemp("trial"), extra=(Outside, Everything))
+    made = Trial(tmp_path_factory.mktemp("trial"), extra=(Outside, Everything, OwnSheet))
     yield made
     made.close()
 
 
 @pytest.fixture
-def here(trial: Trial) -> House:
-    return trial.house()
+def here(trial: Trial) -> Iterator[House]:
+    everything.sent.clear()
+    everything.failing.clear()
+    yield trial.house()
+    trial.turn_back()
 
 
 def test_plugins_from_outside_are_switched_on_as_a_tenant_would(here: House) -> None:
@@ -78,6 +104,31 @@ def test_a_request_goes_its_whole_way_and_its_events_are_delivered(here: House) 
     done = here.finish(asked, impression="肺部未见异常。")
     assert done.state == State.CONFIRMED
     here.work()
+
+
+def test_a_notice_that_was_not_sent_comes_later_as_it_was_beside_a_later_one_of_the_same_thing(here: House) -> None:
+    everything.failing.append("down")
+    with here.at_hospital() as ctx:
+        for urgency in ("normal", "urgent"):
+            ctx.notify("request.accepted", users=[here.person("doctor").user.id], ref="consultation:request:X", urgency=urgency)
+    here.work()
+    everything.failing.clear()
+    here.work()
+    assert everything.sent == []
+    here.later(timedelta(minutes=1))
+    assert sorted(note.facts["urgency"] for _, note in everything.sent) == ["normal", "urgent"]
+    assert len({note.id for _, note in everything.sent}) == 2
+
+
+def test_both_sides_get_a_report_on_the_hospitals_sheet_or_on_the_one_it_chooses_instead(here: House) -> None:
+    done = here.finish(here.ask(here.study()))
+    path = f"/requests/{done.ref.public_id}/report.pdf"
+    for who in ("doctor", "reader"):
+        assert here.person(who).call("GET", path).data == f"the sheet of {here.hospital.code}".encode()
+    here.choose("report_renderer", "report_templates")
+    assert here.person("reader").call("GET", path).data.startswith(b"%PDF")
+    with here.at_group(write=False) as ctx:
+        assert not isinstance(ctx.get(ReportRenderer), Sheet)
 
 
 def test_a_browser_is_logged_in_and_sends_forms(here: House) -> None:
