@@ -14,6 +14,7 @@ SEE = ("hospital.billing.view", "group.billing.view")
 class Billing(Plugin):
     name = "billing"
     title = _l("计费")
+    summary = _l("收费设置、申请时的报价和确认报告时的计费")
     provides = ("billing",)
     models = "plugins.billing.models"
     migrations = "bundled"

@@ -10,6 +10,7 @@ from plugin_sdk.panels import Panel
 class Statistics(Plugin):
     name = "statistics"
     title = _l("数据统计")
+    summary = _l("以图表和表格统计影像、申请和其他插件的数据")
 
     def register(self, reg: Registry) -> None:
         reg.permission("hospital.statistics.view", _l("查看统计"), roles=("doctor",))
