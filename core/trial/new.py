@@ -27,12 +27,11 @@ class Kind:
     group: str = loader.GROUP
     entry: str = "plugin:MyPlugin"
     extra: str = "server"
-    untyped: tuple[str, ...] = ()
 
 
 KINDS: Mapping[str, Kind] = {
     "billing": Kind("A flat fee per part of the body"),
-    "report": Kind("A report layout of one's own", untyped=("reportlab.*",)),
+    "report": Kind("A report layout of one's own"),
     "channel": Kind("Notices as signed JSON to an address of one's own"),
     "page": Kind("A page with a list of handover notes"),
     "node": Kind("A destination of the forwarding node that files into a folder", group=node.GROUP, entry="folder:make", extra="node"),
@@ -99,10 +98,9 @@ def _words(name: str, kind: Kind) -> Mapping[str, str]:
     """What stands for what in the templates."""
     major, minor, *_ = version("telerad").split(".")
     end = (TEMPLATES / "all" / "readme_end.txt").read_text(encoding="utf-8").rstrip("\n")
-    untyped = "".join(f'\n[[tool.mypy.overrides]]\nmodule = "{module}"\nignore_missing_imports = true\n' for module in kind.untyped)
     return {
         "READ_ME_END": end.replace("my_plugin", name), "MyPlugin": class_name(name), "my_plugin": name,
         "my-plugin": name.replace("_", "-"), "API_NOW": str(API_VERSION), "RANGE": f"[{kind.extra}]>={major}.{minor},<{int(major) + 1}",
         "WHAT_IT_DOES": kind.does, "ENTRY_GROUP": kind.group,
-        "ENTRY_POINT": f"telerad_{name}.{kind.entry.replace('MyPlugin', class_name(name))}", "# UNTYPED\n": untyped,
+        "ENTRY_POINT": f"telerad_{name}.{kind.entry.replace('MyPlugin', class_name(name))}",
     }
