@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from core.host.house import Application
 
 MINUTE = timedelta(minutes=1)
-BACK = 24 * 60
-"""Minutes that a missed time is made up for."""
+BACK = 32
+"""Days that a missed time is made up for: a monthly job's house may have stood still over the first."""
 
 
 def queue_due(house: Application) -> None:
@@ -56,16 +56,27 @@ def is_new(slot: datetime, at: datetime, ran_at: datetime | None) -> bool:
 
 @lru_cache(maxsize=256)
 def latest(cron: str, at: datetime) -> datetime | None:
-    """The last minute up to ``at`` that a cron names, within a day."""
+    """The last minute up to ``at`` that a cron names, within 32 days."""
+    day = at.replace(hour=0, minute=0)
     for back in range(BACK):
-        if matches(cron, minute := at - back * MINUTE):
-            return minute
+        first = day - timedelta(days=back)
+        if not all(_field(f, v) for f, v in zip(cron.split()[2:], _day(first), strict=True)):
+            continue
+        minute = at if back == 0 else first + timedelta(hours=23, minutes=59)
+        while minute >= first:
+            if matches(cron, minute):
+                return minute
+            minute -= MINUTE
     return None
+
+
+def _day(at: datetime) -> tuple[int, int, int]:
+    return at.day, at.month, at.isoweekday() % 7
 
 
 def matches(cron: str, at: datetime) -> bool:
     """Five fields: minute hour day month weekday; ``*``, numbers, lists and ``*/n``."""
-    values = (at.minute, at.hour, at.day, at.month, at.isoweekday() % 7)
+    values = (at.minute, at.hour, *_day(at))
     return all(_field(f, v) for f, v in zip(cron.split(), values, strict=True))
 
 
