@@ -11,7 +11,7 @@ from plugin_sdk.reveal import FIELDS, PURPOSES
 
 LABELS: Mapping[str, object] = {
     "to": _l("对方"), "tenant": _l("对方"), "scope": _l("范围"), "stored": _l("入库"), "duplicate": _l("重复"),
-    "held": _l("待处理"), "refused": _l("未接收"), "n": _l("版本"), "sha256": _l("校验码"), "visible": _l("诊断端可见"),
+    "held": _l("需处理"), "refused": _l("未接收"), "n": _l("版本"), "sha256": _l("校验码"), "visible": _l("诊断端可见"),
     "reason": _l("原因"), "purpose": _l("用途"), "field": _l("字段"), "count": _l("数量"), "rows": _l("行数"),
     "file": _l("文件"), "name": _l("名称"), "names": _l("项目"), "role": _l("角色"), "state": _l("状态"), "kind": _l("类型"),
     "number": _l("序列号"), "series": _l("序列数"), "frames": _l("影像数"), "days": _l("天数"), "until": _l("到期"), "list": _l("列表"),

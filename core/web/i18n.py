@@ -8,15 +8,19 @@ from pathlib import Path
 from flask import Flask, current_app, has_request_context, session
 from flask_babel import Babel, get_domain, get_locale
 
+from core.host.loader import bundled
 from plugin_sdk import i18n
 
 LANGUAGES = {"zh_CN": "简体中文", "en": "English"}
 
 
 def install(app: Flask) -> None:
-    """Set Flask-Babel up over core's and every ready plugin's catalogue."""
+    """Set Flask-Babel up over core's and every ready plugin's catalogue.
+
+    Of two words for one text the last catalogue's is shown: core's, then bundled plugins', then what somebody else wrote.
+    """
     folders, domains = [], []
-    for owner, module in [("core", "core.app"), *_plugin_modules(app)]:
+    for owner, module in [*reversed(_plugin_modules(app)), ("core", "core.app")]:
         folder = Path(str(import_module(module).__file__)).parent / "translations"
         if folder.is_dir():
             folders.append(str(folder))
@@ -35,9 +39,10 @@ def language() -> str:
 
 
 def _plugin_modules(app: Flask) -> list[tuple[str, str]]:
-    """Each ready plugin and the module of its class; its translations lie beside it."""
+    """Each ready plugin and the module of its class, bundled ones first; its translations lie beside it."""
     plugins = app.house.plugins  # type: ignore[attr-defined]
-    return [(n, type(plugins.found[n]).__module__) for n in plugins.ready]
+    names = sorted(plugins.ready, key=lambda n: not bundled(plugins.found[n]))
+    return [(n, type(plugins.found[n]).__module__) for n in names]
 
 
 def _locale() -> str:

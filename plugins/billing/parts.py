@@ -40,7 +40,7 @@ def by_part(lines: Iterable[Priced]) -> list[tuple[str, str, str]]:
 
 
 def shares(lines: Iterable[Priced]) -> list[tuple[object, str]]:
-    words = {"diagnosis": _l("诊断"), "review": _l("审核"), "film": _l("胶片")}
+    words = {"diagnosis": _l("诊断费"), "review": _l("审核费"), "film": _l("胶片费")}
     found: dict[str, int] = {}
     for line in lines:
         found[line.share] = found.get(line.share, 0) + line.fen

@@ -222,7 +222,7 @@ def raw_ids(world: Any, named: Mapping[str, str]) -> dict[str, Any]:
         "upload": named["upload"], "export": named["export.hospital"], "upload_id": upload, "source_id": study.source_id, "user_id": world.reader.account.id,
         "series_ids": (study.id,), "link_id": world.link.id,
         "users": [world.reader.account.id], "ref": f"consultation:request:{named['request']}", "kind": "request.submitted",
-        "channel": "none",
+        "channel": "none", "notice": named["notice.hospital"],
     }
 
 

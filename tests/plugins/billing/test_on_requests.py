@@ -28,7 +28,7 @@ def test_both_sides_see_what_was_quoted_and_then_what_is_owed(
     for page in (hospital.page(f"/requests/{request['id']}"), group.page(f"/diagnosis/{request['id']}")):
         assert "预估 胸部 100.00 × 1 100.00 合计（元） 100.00" in text_of(page)
     assert "诊断 70.00" not in text_of(hospital.page(f"/requests/{request['id']}"))
-    assert "诊断 70.00 · 审核 30.00" in text_of(group.page(f"/diagnosis/{request['id']}"))
+    assert "诊断费 70.00 · 审核费 30.00" in text_of(group.page(f"/diagnosis/{request['id']}"))
     confirmed(world, request, world.reader)
     page = text_of(hospital.page(f"/requests/{request['id']}"))
     assert "已计费 胸部 120.50 × 1 120.50 合计（元） 120.50" in page and "申请时 100.00" in page
