@@ -27,7 +27,7 @@ def test_both_sides_see_what_was_quoted_and_then_what_is_owed(
     hospital, group = Desk(world.h_admin), Desk(world.g_admin)
     for page in (hospital.page(f"/requests/{request['id']}"), group.page(f"/diagnosis/{request['id']}")):
         assert "预估 胸部 100.00 × 1 100.00 合计（元） 100.00" in text_of(page)
-    assert "诊断 70.00" not in text_of(hospital.page(f"/requests/{request['id']}"))
+    assert "诊断费 70.00" not in text_of(hospital.page(f"/requests/{request['id']}"))
     assert "诊断费 70.00 · 审核费 30.00" in text_of(group.page(f"/diagnosis/{request['id']}"))
     confirmed(world, request, world.reader)
     page = text_of(hospital.page(f"/requests/{request['id']}"))
