@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from core import clock, outbound
 from core.audit import chain
+from core.host import providers
 from core.host.hooks import Hooks
 from core.tenancy import settings
 from core.tenancy.links import LinkDirectory, tenant_view
@@ -24,7 +25,7 @@ from core.work.models import CoreTimer
 from plugin_sdk import types as sdk
 from plugin_sdk.capabilities import CAPABILITIES
 from plugin_sdk.doors import Door, Doors
-from plugin_sdk.errors import Conflict, PluginUnavailable
+from plugin_sdk.errors import Conflict
 from plugin_sdk.events import DomainEvent
 
 if TYPE_CHECKING:
@@ -163,20 +164,11 @@ class TenantCtx:
         """The enabled provider of a capability, ``None`` when there is none. :raise PluginUnavailable: it did not start"""
         if (owner := self.provider(capability)) is None:
             return None
-        return self.app.resolve(self.app.plugins.house.by_owner[owner].capabilities[NAMES[capability]])(self)  # type: ignore[no-any-return]
+        return providers.made(self, owner, NAMES[capability])  # type: ignore[no-any-return]
 
     def provider(self, capability: type[Any]) -> str | None:
-        """The plugin that provides a capability here. :raise PluginUnavailable: it did not start"""
-        name, plugins = NAMES[capability], self.app.plugins
-        chosen = self.row.plugins.get(f"provider:{name}")
-        for owner, plugin in plugins.found.items():
-            if owner in self.enabled and name in plugin.provides and chosen in (None, owner):
-                if owner in plugins.broken:
-                    raise PluginUnavailable(plugin=owner)
-                return owner
-        if unread := self.enabled & plugins.broken.keys() - plugins.found.keys():
-            raise PluginUnavailable(plugin=min(unread))  # what it provides is unknown: nobody knows that nobody does
-        return None
+        """The plugin that provides a capability here. :raise PluginUnavailable: it did not start, or is gone"""
+        return providers.name_of(self, NAMES[capability])
 
     def at(self, link_id: int) -> TenantCtx:
         """The counterpart's ctx across a connection: same transaction, no permissions of its own.

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
+from contextlib import nullcontext
 from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core.host.ledger import Ledger
+from plugin_sdk.errors import DomainError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -135,13 +137,24 @@ class Guard:
             answer = self._call(plugin, function, args, seconds, ctx)
             if check is not None and not check(answer):
                 raise Rubbish(f"{place} answered {type(answer).__name__}")
-        except Exception as error:
-            self.ledger.note(plugin, place, time.monotonic() - started, error)
+        except Exception as error:  # a refusal in words is an answer
+            self.ledger.note(plugin, place, time.monotonic() - started, None if isinstance(error, DomainError) else error)
             raise
         took = time.monotonic() - started
         self.ledger.note(plugin, place, took)
         if place == "check_transition" and took * 1000 > SLOW_MS:
             log.warning("slow hook", extra={"plugin": plugin, "hook": place, "ms": int(took * 1000)})
+        return answer
+
+    def apart(self, plugin: str, place: str, function: Callable[..., T], *args: Any, ctx: Any, **how: Any) -> T:
+        """As :meth:`run`, so that a statement that fails or is broken off does not take the page's own with it.
+
+        PostgreSQL refuses everything after an error up to a rollback: here one to a savepoint.
+        """
+        if plugin == "core":
+            return function(*args)
+        with ctx.db.begin_nested() if ctx.db.get_bind().dialect.name == "postgresql" else nullcontext():
+            answer: T = self.run(plugin, place, function, *args, ctx=ctx, **how)
         return answer
 
     def _call(self, plugin: str, function: Callable[..., T], args: tuple[Any, ...], seconds: float, ctx: Any) -> T:

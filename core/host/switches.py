@@ -135,7 +135,7 @@ def furnish(ctx: TenantCtx) -> None:
     plugins = ctx.app.plugins
     names = [n for n in installed(plugins, ctx.side) if n in plugins.ready and bundled(plugins.found[n])]
     row = ctx.db.get_one(Tenant, ctx.tenant.id)
-    row.plugins = dict.fromkeys(names, "on")
+    row.plugins = _chosen(dict.fromkeys(names, "on"), plugins, names)
     _renew(ctx, row)
     for name in names:
         ctx.hooks.tenant_enabled(ctx, name)
@@ -244,7 +244,7 @@ def _turn(ctx: TenantCtx, name: str, to: Switch) -> None:
     row = ctx.db.get_one(Tenant, ctx.tenant.id, with_for_update=True)
     before = row.plugins.get(name, "off")
     kept = {k: v for k, v in row.plugins.items() if k != name and not (to == "off" and k.startswith("provider:") and v == name)}
-    row.plugins = kept if to == "off" else {**kept, name: to}
+    row.plugins = kept if to == "off" else _chosen({**kept, name: to}, ctx.app.plugins, [name])
     _renew(ctx, row)
     ctx.audit(KINDS[to], ref=f"host:plugin:{name}")
     ctx.emit(PluginChanged(plugin=name, before=before, after=to))
@@ -254,6 +254,16 @@ def undo(ctx: TenantCtx) -> None:
     """Take back what this transaction turned; the ctx sees the set as it stands in the database."""
     ctx.rollback()
     _renew(ctx, ctx.app.tenant_row(ctx.tenant.id))
+
+
+def _chosen(states: dict[str, str], plugins: Plugins, names: Sequence[str]) -> dict[str, str]:
+    """Name the provider of what these plugins provide where nobody is named yet: once it is gone, nobody else takes its place
+    in silence."""
+    for name in names:
+        for capability in plugins.found[name].provides if name in plugins.found else ():
+            able = [n for n, p in plugins.found.items() if states.get(n) in ("on", "draining") and capability in p.provides]
+            states.setdefault(f"provider:{capability}", next((n for n in able if n != name), name))
+    return states
 
 
 def _renew(ctx: TenantCtx, row: Tenant) -> None:

@@ -75,7 +75,7 @@ class Page:
 
     def _ask(self, owner: str, load: Callable[..., Mapping[int, T]], *args: Any) -> Mapping[int, T]:
         """Ask a plugin for what it adds to this page, under the deadline of a list."""
-        run = self.ctx.app.plugins.guard.run
+        run = self.ctx.app.plugins.guard.apart
         answer: Mapping[int, T] = run(
             owner, f"list {self.spec.name}", load, *args, seconds=SECONDS, check=lambda a: isinstance(a, Mapping), ctx=self.ctx
         )

@@ -27,7 +27,7 @@ def shown(ctx: TenantCtx, period: Period) -> Iterator[ShownPanel]:
 def _load(ctx: TenantCtx, owner: str, name: str, panel: Panel, period: Period) -> PanelData | None:
     try:
         load = ctx.app.resolve(panel.load) if isinstance(panel.load, str) else panel.load
-        return ctx.app.plugins.guard.run(  # type: ignore[no-any-return]
+        return ctx.app.plugins.guard.apart(  # type: ignore[no-any-return]
             owner, f"panel {name}", load, ctx, period, check=lambda answer: isinstance(answer, PanelData), ctx=ctx
         )
     except Exception:  # foreign code: the page stays

@@ -22,7 +22,7 @@ def values(ctx: Any, name: str, **given: Any) -> list[Mapping[str, Any] | None]:
     for owner, slot in _slots(ctx, name):
         load = ctx.app.resolve(slot.load) if isinstance(slot.load, str) else slot.load
         try:
-            found.append(ctx.app.plugins.guard.run(owner, f"slot {name}", partial(load, ctx, **given), ctx=ctx))
+            found.append(ctx.app.plugins.guard.apart(owner, f"slot {name}", partial(load, ctx, **given), ctx=ctx))
         except Exception:  # foreign code: the page stays
             log.exception("slot failed", extra={"plugin": owner, "place": name})
             found.append(None)
@@ -56,7 +56,7 @@ def _draw(ctx: Any, owner: str, slot: Any, given: dict[str, Any]) -> Markup:
         return render_template(slot.template, **given, **values)
 
     try:
-        text = ctx.app.plugins.guard.run(owner, f"slot {slot.name}", draw, ctx=ctx)
+        text = ctx.app.plugins.guard.apart(owner, f"slot {slot.name}", draw, ctx=ctx)
         return Markup(text)  # rendered by Jinja with autoescape
     except Exception:  # foreign code: the page stays
         log.exception("slot failed", extra={"plugin": owner, "place": slot.name})

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from plugin_sdk.capabilities import Billing, Viewer
+from plugin_sdk.capabilities import Viewer
 from plugin_sdk.consultation import Event, State
 from plugin_sdk.errors import DomainError, Forbidden, Invalid, NotFound
 from plugin_sdk.i18n import lazy as _l
@@ -27,7 +27,7 @@ from plugin_sdk.web import (
 from plugins.consultation.models import Request
 from plugins.consultation.reports import document, drafts
 from plugins.consultation.reports.versions import Text
-from plugins.consultation.requests import claims, create, queries
+from plugins.consultation.requests import claims, create, fees, queries
 from plugins.consultation.requests.answers import (
     CaptureAnswer,
     DraftAnswer,
@@ -212,14 +212,13 @@ def groups() -> ResponseReturnValue:
     for link in ctx.links.active():
         other = ctx.at(link.id)
         readers = other.users.holding("group.request.accept")
-        billing = other.get(Billing)
-        fees = billing.fees(link.id, [r.id for r in readers], "") if billing else {}
+        found = fees.per_reader(other, link.id, [r.id for r in readers], "")
         items.append(
             {
                 "code": link.group.code,
                 "name": link.group.name,
                 "accepting": link.accepting,
-                "readers": [{"id": r.public_id, "name": r.name, "fee": fees.get(r.id)} for r in readers],
+                "readers": [{"id": r.public_id, "name": r.name, "fee": found.get(r.id)} for r in readers],
             }
         )
     return jsonify({"items": items})

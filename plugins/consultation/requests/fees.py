@@ -84,6 +84,16 @@ def _quote(
     )
 
 
+def per_reader(group: Ctx, link_id: int, readers: Sequence[int], modality: str) -> Mapping[int, int]:
+    """Fen per part by reader, where the group's billing would name a price for a new request.
+
+    :raise PluginUnavailable: it is on and does not answer
+    """
+    provider = group.provider(Billing)
+    billing = group.get(Billing) if provider is not None and provider not in group.draining else None
+    return billing.fees(link_id, readers, modality) if billing else {}
+
+
 def _price(group: Ctx, quote: Quote) -> Agreed | None:
     provider = group.provider(Billing)
     if provider is None or provider in group.draining:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from plugin_sdk.capabilities import Billing, PartMatcher
+from plugin_sdk.capabilities import PartMatcher
 from plugin_sdk.consultation import Agreed, Charge, PartCount, Terms, Urgency
 from plugin_sdk.errors import DomainError, Invalid, PluginUnavailable
 from plugin_sdk.i18n import now as _
@@ -166,6 +166,5 @@ def _readers(link: LinkView | None, study: StudyFacts) -> list[dict[str, Any]]:
         return []
     other = ctx.at(link.id)
     people = other.users.holding("group.request.accept")
-    billing = other.get(Billing)
-    found = billing.fees(link.id, [p.id for p in people], "/".join(study.modalities)) if billing else {}
+    found = fees.per_reader(other, link.id, [p.id for p in people], "/".join(study.modalities))
     return [{"id": p.public_id, "name": p.name, "fee": yuan(found[p.id]) if p.id in found else None} for p in people]

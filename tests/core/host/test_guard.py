@@ -17,6 +17,7 @@ from core.host.guard import Guard, Hung, Rubbish
 from core.host.models import PluginFault
 from core.tenancy.sessions import all_tenants, nobody
 from core.work.models import Notice
+from plugin_sdk.errors import NotFound
 from tests.conftest import World
 
 
@@ -138,6 +139,19 @@ def test_ten_failures_in_five_minutes_make_a_plugin_degraded_and_tell_the_admini
             sa.select(Notice).where(Notice.kind == "plugin.degraded", Notice.account_id == world.h_admin.account.id)
         ).all()
     assert [(n.ref, n.facts) for n in told] == [("host:plugin:viewer", {"plugin": "viewer"})]
+
+
+def test_a_refusal_in_words_is_no_failure(tallied: Guard) -> None:
+    def refuse() -> None:
+        raise NotFound
+
+    for _ in range(10):
+        with pytest.raises(NotFound):
+            tallied.run("viewer", "door", refuse)
+    tallied.ledger.flush()
+    with nobody() as session:
+        assert session.scalars(sa.select(PluginFault.count)).all() == [0]
+        assert faults.degraded(session) == frozenset()
 
 
 def test_ten_failures_in_more_than_five_minutes_do_not(tallied: Guard) -> None:

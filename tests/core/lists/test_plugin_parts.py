@@ -189,6 +189,42 @@ def test_parts_that_hang_say_so_and_the_list_comes_in_its_time(
     assert text.count("暂不可用") >= 2 * len(studies)
 
 
+def wrong_column() -> Column:
+    def load(ctx: Ctx, keys: Sequence[RowKey]) -> Mapping[int, object]:
+        return {k.id: ctx.db.scalar(sa.text("SELECT worth FROM no_such_table")) for k in keys}
+
+    return Column(key="wrong.worth", label="错", load=load)
+
+
+class Wrong(Plugin):
+    name = "wrong"
+    title = "演示错误"
+
+    def register(self, reg: Registry) -> None:
+        reg.column("studies", f"{__name__}:wrong_column")
+        reg.column("studies", f"{__name__}:right_column")
+
+
+def right_column() -> Column:
+    def load(ctx: Ctx, keys: Sequence[RowKey]) -> Mapping[int, object]:
+        return {k.id: f"right{ctx.db.scalar(sa.select(sa.func.count()).select_from(Study))}" for k in keys}
+
+    return Column(key="wrong.right", label="对", load=load)
+
+
+def test_a_statement_of_a_plugin_that_fails_takes_no_other_part_of_the_page_with_it(
+    app: TeleradFlask, world: World, make_study: Callable[..., Study]
+) -> None:
+    """PostgreSQL answers nothing more in a transaction that saw an error."""
+    study = make_study(world)
+    made = create_app(replace(app.house.config, strict_plugins=False), extra=(Wrong,))
+    with made.app_context(), all_tenants(write=True) as session:
+        row = session.get_one(Tenant, world.hospital.id)
+        row.plugins = {**row.plugins, "wrong": "on"}
+    text = page(made, world, "")
+    assert study.accession in text and "暂不可用" in text and "right1" in text
+
+
 def falling_many() -> ManyAction:
     def fall() -> str:
         raise RuntimeError("planted")
