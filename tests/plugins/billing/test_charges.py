@@ -138,6 +138,25 @@ def test_open_requests_with_a_price_keep_the_plugin_on(
         ctx.close()
 
 
+def test_what_another_provider_priced_since_hides_no_open_request(
+    world: World, make_study: Callable[..., Study], tariff: SetTariff
+) -> None:
+    tariff(world)
+    request = ask(world, make_study(world))
+    table = sa.inspect(Request).local_table
+    with world.app.app_context(), all_tenants(write=True) as db:
+        kept = dict(db.execute(sa.select(table).where(table.c.public_id == request["id"])).mappings().one())
+        del kept["id"]
+        theirs = {**kept, "closed_at": kept["requested_at"], "quote": {"provider": "other", "lines": []}}
+        db.execute(sa.insert(table), [{**theirs, "public_id": f"{n:026}"} for n in range(201)])
+    with world.app.app_context():
+        ctx = world.g_admin.ctx()
+        with pytest.raises(switches.RefusedByPlugin, match="refused-by-plugin"):
+            switches.disable(ctx, "billing")
+        ctx.rollback()
+        ctx.close()
+
+
 def test_while_billing_drains_nothing_new_is_priced_and_what_was_agreed_is_charged(
     world: World, make_study: Callable[..., Study], tariff: SetTariff
 ) -> None:
