@@ -139,8 +139,9 @@ class Plugin:
         """Price a request in the group's ctx. Only the group's provider of ``billing`` is asked.
 
         Before and at submission (T-01) with the stage ``quote``: it only reads. At confirmation (T-16) with ``charge``,
-        the frozen tariff version and the actual reader, and at 删除报告 (T-18) with ``reversal``: then it also keeps the
-        lines, once, in the transaction of the move. Own tables only, no network, no files.
+        the frozen tariff version and the actual reader, and at 删除报告 (T-18) with ``reversal``, also when it is off by
+        then: then it also keeps the lines, once, in the transaction of the move. Whole fen, negative only in a reversal.
+        Own tables only, no network, no files.
         """
         return []
 

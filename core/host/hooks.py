@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Any
 
 import pluggy
 
 from core.host.loader import Plugins
 from plugin_sdk.api import Plugin
-from plugin_sdk.consultation import Change, Charge, Draft, Finding, Quote
+from plugin_sdk.consultation import Change, Charge, Draft, Finding, PriceStage, Quote
 from plugin_sdk.errors import DomainError, PluginUnavailable
 from plugin_sdk.types import Ctx, Hold, IngestItem, Problem, StudyAction
 
@@ -80,8 +80,15 @@ class Hooks:
         return found
 
     def price(self, ctx: Ctx, quote: Quote, provider: str) -> list[Charge]:
+        """A reversal is asked of a provider that is off as well: what was charged must not stand.
+
+        :raise PluginUnavailable: it did not start, or nobody has it installed any more
+        """
+        if provider not in self.plugins.house.by_owner:
+            raise PluginUnavailable(plugin=provider)
+        asked = replace(self, enabled=self.enabled | {provider}) if quote.stage == "reversal" else self
         return [
-            c for impl in self._of("price", provider) for c in self._call(impl, "price", ctx=ctx, quote=quote) or []
+            c for impl in asked._of("price", provider) for c in self._call(impl, "price", ctx=ctx, quote=quote) or []
         ]
 
     def _broken(self) -> frozenset[str]:
@@ -117,8 +124,9 @@ class Hooks:
             raise
 
     def _guarded(self, impl: pluggy.HookImpl, name: str, **values: Any) -> Any:
+        check = partial(_charges, values["quote"].stage) if name == "price" else ANSWERS[name]
         return self.plugins.guard.run(
-            impl.plugin_name, name, impl.function, *(values[a] for a in impl.argnames), check=ANSWERS[name], ctx=values["ctx"]
+            impl.plugin_name, name, impl.function, *(values[a] for a in impl.argnames), check=check, ctx=values["ctx"]
         )
 
     def _impls(self, name: str) -> tuple[pluggy.HookImpl, ...]:
@@ -150,6 +158,14 @@ def _per_study(answer: Any) -> bool:
     )
 
 
+def _charges(stage: PriceStage, answer: Any) -> bool:
+    """Lines of whole fen. Nothing is owed to who pays, so only a reversal is negative."""
+    return answer is None or (
+        isinstance(answer, list)
+        and all(type(a) is Charge and type(a.fen) is int and (a.fen >= 0 or stage == "reversal") for a in answer)
+    )
+
+
 ANSWERS: Mapping[str, Callable[[Any], bool]] = {
     "tenant_enabled": lambda answer: answer is None,
     "check_disable": _list_of(Problem),
@@ -157,5 +173,4 @@ ANSWERS: Mapping[str, Callable[[Any], bool]] = {
     "ingest": lambda answer: answer is None or isinstance(answer, IngestItem | Hold),
     "check_transition": _list_of(Problem),
     "check_report": _list_of(Finding),
-    "price": _list_of(Charge),
 }

@@ -78,18 +78,21 @@ def price(ctx: Ctx, quote: Quote) -> list[Charge]:
 
 
 def charge(ctx: Ctx, quote: Quote, lines: Sequence[Charge]) -> list[Charge]:
-    """Keep the lines of a confirmed request. What stands already is left alone: a request is charged once."""
+    """Keep the lines of a confirmed request, once. What stands for this report and these people is left alone; what stands
+    for another report or for somebody else is taken back first."""
     assert quote.request is not None
-    ref = quote.request.ref
+    ref, report = quote.request.ref, quote.report or 0
     if standing := queries.standing(ctx, ref.id):
-        return [as_charge(row) for row in standing]
+        if all(row.report_n == report and row.person == whose(quote, row.share) for row in standing):
+            return [as_charge(row) for row in standing]
+        reverse(ctx, quote.request)
     for line in lines:
         ctx.db.add(
             ChargeRow(
                 hospital_id=ref.hospital_id, group_id=ref.group_id, link_id=ref.link_id, request_id=ref.id,
-                request_public_id=ref.public_id, report_n=quote.report or 0, code=line.code, share=line.share,
+                request_public_id=ref.public_id, report_n=report, code=line.code, share=line.share,
                 fen=line.fen, rule=line.rule, tariff_version=line.tariff_version or 0,
-                person=quote.reader if line.share == "diagnosis" else quote.reviewer, made_at=ctx.now(),
+                person=whose(quote, line.share), made_at=ctx.now(),
             )
         )
     ctx.db.flush()
@@ -98,6 +101,11 @@ def charge(ctx: Ctx, quote: Quote, lines: Sequence[Charge]) -> list[Charge]:
         tariff=lines[0].tariff_version if lines else None,
     )
     return list(lines)
+
+
+def whose(quote: Quote, share: str) -> int | None:
+    """Account id of whose work a share pays."""
+    return quote.reader if share == "diagnosis" else quote.reviewer
 
 
 def reverse(ctx: Ctx, request: RequestView) -> list[Charge]:

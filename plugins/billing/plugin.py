@@ -9,6 +9,7 @@ from plugin_sdk.i18n import now as _
 from plugin_sdk.types import Ctx, Problem
 
 SEE = ("hospital.billing.view", "group.billing.view")
+OPEN, PAGE = [state for state in State if state.is_open], 200
 
 
 class Billing(Plugin):
@@ -46,10 +47,13 @@ class Billing(Plugin):
         consultations = ctx.get(Consultations) if ctx.side == "group" else None
         if consultations is None:
             return []
-        found = consultations.find(RequestQuery(states=[s for s in State if s.is_open], priced=True))
-        if not any(view.agreed and view.agreed.provider == self.name for view in found.items):
-            return []
-        return [Problem(code="agreed-fees", text=_("还有按收费标准提交、尚未确认的申请"))]
+        after: str | None = None
+        while True:
+            found = consultations.find(RequestQuery(states=OPEN, priced=True, limit=PAGE, after=after))
+            if any(view.agreed and view.agreed.provider == self.name for view in found.items):
+                return [Problem(code="agreed-fees", text=_("还有按收费标准提交、尚未确认的申请"))]
+            if (after := found.next) is None:
+                return []
 
     @hookimpl
     def price(self, ctx: Ctx, quote: Quote) -> list[Charge]:

@@ -15,6 +15,7 @@ from flask import Blueprint
 from core import declarations
 from core.app import TeleradFlask, create_app
 from core.host import loader
+from core.host.guard import Rubbish
 from core.host.hooks import HookFailed, Hooks
 from core.host.loader import PluginFailed, Plugins, load_plugins
 from core.tenancy.models import Tenant
@@ -22,7 +23,7 @@ from core.tenancy.sessions import all_tenants
 from core.work import runner
 from plugin_sdk.api import HOOKS, Plugin, Registry, hookimpl
 from plugin_sdk.capabilities import Billing
-from plugin_sdk.consultation import Change, Charge, Draft, Event, Finding, Quote, State
+from plugin_sdk.consultation import Change, Charge, Draft, Event, Finding, PriceStage, Quote, State, Urgency
 from plugin_sdk.errors import PluginUnavailable
 from plugin_sdk.lists import Column
 from plugin_sdk.types import Badge, Ctx, Hold, IngestItem, Problem, RowKey, StudyAction
@@ -165,7 +166,10 @@ def change() -> Change:
     return Change(request=cast(Any, None), event=Event.CONFIRM, before=State.APPROVED, after=State.CONFIRMED, by=1, reason="")
 
 
-DRAFT, QUOTE = cast(Draft, object()), cast(Quote, object())
+DRAFT = cast(Draft, object())
+QUOTE = Quote(
+    request=None, tariff_version=None, parts=(), urgency=Urgency.NORMAL, modality="CT", reader=None, reviewer=None, link_id=1
+)
 ACTION = StudyAction(kind="delete", study_ids=(1, 2))
 
 
@@ -199,6 +203,41 @@ def test_switching_asks_the_one_that_is_switched() -> None:
 
 def test_only_the_chosen_provider_is_asked_for_a_price() -> None:
     assert [(c.code, c.fen) for c in hooks(First, Second).price(CTX, QUOTE, "second")] == [("second", 200)]
+
+
+class Odd(Charge):
+    """No charge of the product's."""
+
+
+@pytest.mark.parametrize("stage", ["quote", "charge", "reversal"])
+@pytest.mark.parametrize("line", [
+    Charge(code="x", fen=cast(int, 1.5), share="diagnosis"), Charge(code="x", fen=True, share="diagnosis"),
+    Charge(code="x", fen=-1, share="diagnosis"), Odd(code="x", fen=1, share="diagnosis"),
+])
+def test_a_price_is_whole_fen_and_only_a_reversal_is_negative(line: Charge, stage: PriceStage) -> None:
+    class Sells(Plugin):
+        name = "sells"
+
+        @hookimpl
+        def price(self, ctx: Ctx, quote: Quote) -> list[Charge]:
+            return [line]
+
+    asked = hooks(Sells)
+    if stage == "reversal" and line.fen == -1:
+        assert asked.price(CTX, replace(QUOTE, stage=stage), "sells") == [line]
+        return
+    with pytest.raises(HookFailed) as caught:
+        asked.price(CTX, replace(QUOTE, stage=stage), "sells")
+    assert (caught.value.facts["plugin"], type(caught.value.__cause__)) == ("sells", Rubbish)
+
+
+def test_a_reversal_is_asked_of_a_provider_that_is_off_and_of_nobody_in_its_place() -> None:
+    off = hooks(First, Second, on=("second",))
+    assert off.price(CTX, QUOTE, "first") == []
+    assert [c.code for c in off.price(CTX, replace(QUOTE, stage="reversal"), "first")] == ["first"]
+    for stage in ("quote", "charge", "reversal"):
+        with pytest.raises(PluginUnavailable):
+            off.price(CTX, replace(QUOTE, stage=cast(PriceStage, stage)), "uninstalled")
 
 
 CALLS: dict[str, Callable[[Hooks, str], Any]] = {

@@ -10,6 +10,7 @@ from plugin_sdk.types import Ctx, Problem
 
 HERE = "telerad_example_tariff_sheet"
 MANAGE, SEE = "group.example_tariff_sheet.manage", "hospital.example_tariff_sheet.view"
+OPEN, PAGE = [state for state in State if state.is_open], 200
 
 
 class TariffSheet(Plugin):
@@ -39,10 +40,13 @@ class TariffSheet(Plugin):
         consultations = ctx.get(Consultations) if ctx.side == "group" else None
         if consultations is None:
             return []
-        found = consultations.find(RequestQuery(states=[s for s in State if s.is_open], priced=True))
-        if not any(view.agreed and view.agreed.provider == self.name for view in found.items):
-            return []
-        return [Problem(code="agreed-fees", text=_("还有按本价目表提交、尚未确认的申请"))]
+        after: str | None = None
+        while True:
+            found = consultations.find(RequestQuery(states=OPEN, priced=True, limit=PAGE, after=after))
+            if any(view.agreed and view.agreed.provider == self.name for view in found.items):
+                return [Problem(code="agreed-fees", text=_("还有按本价目表提交、尚未确认的申请"))]
+            if (after := found.next) is None:
+                return []
 
     @hookimpl
     def price(self, ctx: Ctx, quote: Quote) -> list[Charge]:

@@ -59,17 +59,19 @@ def agree(ctx: Ctx, row: Request, terms: Terms) -> None:
 def settle(group: Ctx, row: Request, event: Event) -> None:
     """Let whoever named the price charge it, or take the charge back, in this transaction.
 
-    What was not quoted is not charged. A provider that the group has switched off since then is not asked.
+    What was not quoted is not charged. A provider that the group has switched off since then charges nothing more; what
+    it charged before it takes back all the same.
 
-    :raise PluginUnavailable: it is on and fails, or has no word for what it named a price for
+    :raise PluginUnavailable: it fails, is not installed any more, or is on and has no word for what it named a price for
     """
     agreed = agreed_of(row)
-    if event not in STAGES or agreed is None or agreed.provider not in group.enabled:
+    if event not in STAGES or agreed is None:
         return
     quote = _quote(
         view_of(group, row), reader=row.reader, version=row.tariff_version, stage=STAGES[event], report=row.sealed_version
     )
-    if not group.hooks.price(group, quote, agreed.provider) and quote.stage == "charge":
+    lines = group.hooks.price(group, quote, agreed.provider)
+    if not lines and quote.stage == "charge" and agreed.provider in group.enabled:
         raise PluginUnavailable(plugin=agreed.provider)
 
 

@@ -10,7 +10,9 @@ import sqlalchemy as sa
 
 from core.host import switches
 from core.studies.models import Study
+from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
+from plugins.billing.models import ChargeRow
 from plugins.billing.plugin import Billing
 from plugins.consultation.models import Request
 from tests.conftest import Member, World
@@ -119,6 +121,69 @@ def test_without_the_plugin_there_is_no_fee(world: World, make_study: Callable[.
     assert {r["fee"] for r in readers} == {None}
 
 
+def switch(world: World, on: bool) -> None:
+    with world.app.app_context():
+        ctx = world.g_admin.ctx()
+        (switches.enable if on else switches.disable)(ctx, "billing")
+        ctx.commit()
+        ctx.close()
+
+
+def test_a_report_deleted_while_billing_is_off_is_taken_back_all_the_same(
+    world: World, make_study: Callable[..., Study], tariff: SetTariff
+) -> None:
+    tariff(world, diagnosis=100)
+    request = ask(world, make_study(world))
+    sha256 = confirmed(world, request, world.reader)
+    switch(world, on=False)
+    step(world.doctor, request, "delete_report")
+    assert [fen for _, _, fen in charged(world, request)] == [10000, -10000]
+    switch(world, on=True)
+    step(world.doctor, request, "confirm", sha256=sha256)
+    assert [fen for _, _, fen in charged(world, request)] == [10000, -10000, 10000]
+
+
+@pytest.mark.parametrize("off", [False, True])
+def test_without_the_provider_nothing_that_it_priced_is_confirmed_or_taken_back(
+    world: World, make_study: Callable[..., Study], tariff: SetTariff, monkeypatch: pytest.MonkeyPatch, off: bool
+) -> None:
+    tariff(world, diagnosis=100)
+    done, waiting = ask(world, make_study(world)), ask(world, make_study(world))
+    confirmed(world, done, world.reader)
+    sha256 = signed(world, waiting, world.reader)
+    if off:
+        with world.app.app_context(), all_tenants(write=True) as db:
+            row = db.get_one(Tenant, world.group.id)
+            row.plugins = {name: state for name, state in row.plugins.items() if name != "billing"}
+    with monkeypatch.context() as gone:
+        gone.delitem(world.app.house.plugins.house.by_owner, "billing")
+        for request, event, facts in ((done, "delete_report", {}), (waiting, "confirm", {"sha256": sha256})):
+            seen = world.doctor.call("GET", f"/requests/{request['id']}").get_json()
+            answer = world.doctor.call("POST", f"/requests/{request['id']}/{event}", {"version": seen["version"], **facts})
+            assert (answer.status_code, answer.get_json()["plugin"]) == (503, "billing"), event
+            assert world.doctor.call("GET", f"/requests/{request['id']}").get_json()["state"] == seen["state"]
+    assert charged(world, done) == [("胸部", "diagnosis", 10000)] and charged(world, waiting) == []
+
+
+@pytest.mark.parametrize("other", [{"person": 1}, {"report_n": 99}])
+def test_what_stands_for_somebody_else_or_another_report_is_taken_back_before_the_charge(
+    world: World, make_study: Callable[..., Study], tariff: SetTariff, other: dict[str, int]
+) -> None:
+    tariff(world, diagnosis=100)
+    request = ask(world, make_study(world))
+    sha256 = confirmed(world, request, world.reader)
+    with world.app.app_context(), all_tenants(write=True) as db:  # as if a reversal had been lost
+        db.execute(sa.update(ChargeRow).where(ChargeRow.request_public_id == request["id"]).values(**other))
+        db.execute(sa.update(Request).where(Request.public_id == request["id"]).values(state="APPROVED"))
+    step(world.doctor, request, "confirm", sha256=sha256)
+    assert [fen for _, _, fen in charged(world, request)] == [10000, -10000, 10000]
+    with world.app.app_context(), all_tenants() as db:
+        last = db.scalars(
+            sa.select(ChargeRow).where(ChargeRow.request_public_id == request["id"]).order_by(ChargeRow.id.desc())
+        ).first()
+        assert last is not None and (last.person, last.report_n) == (world.reader.account.id, 1)
+
+
 def test_open_requests_with_a_price_keep_the_plugin_on(
     world: World, make_study: Callable[..., Study], tariff: SetTariff
 ) -> None:
@@ -135,6 +200,25 @@ def test_open_requests_with_a_price_keep_the_plugin_on(
         ctx = world.g_admin.ctx()
         switches.disable(ctx, "billing")
         ctx.commit()
+        ctx.close()
+
+
+def test_what_another_provider_priced_since_hides_no_open_request(
+    world: World, make_study: Callable[..., Study], tariff: SetTariff
+) -> None:
+    tariff(world)
+    request = ask(world, make_study(world))
+    table = sa.inspect(Request).local_table
+    with world.app.app_context(), all_tenants(write=True) as db:
+        kept = dict(db.execute(sa.select(table).where(table.c.public_id == request["id"])).mappings().one())
+        del kept["id"]
+        theirs = {**kept, "closed_at": kept["requested_at"], "quote": {"provider": "other", "lines": []}}
+        db.execute(sa.insert(table), [{**theirs, "public_id": f"{n:026}"} for n in range(201)])
+    with world.app.app_context():
+        ctx = world.g_admin.ctx()
+        with pytest.raises(switches.RefusedByPlugin, match="refused-by-plugin"):
+            switches.disable(ctx, "billing")
+        ctx.rollback()
         ctx.close()
 
 
