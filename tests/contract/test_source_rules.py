@@ -49,6 +49,7 @@ SESSIONS: Mapping[str, str] = {
     "core/host/context.py": "the counterpart's session on the same connection",
     "core/run/": "runs before there is a tenant; gives connections back after a fork",
     "core/cli/__init__.py": "gives connections back before serving",
+    "core/host/guard.py": "asks which database it is: only one needs a savepoint",
     "core/host/purge.py": "removes tables whose models may be gone",
     "core/trial/": "gives connections back when its database is done with; looks which tables a downgrade left",
     "core/work/planner.py": "lets the database count its rows",
