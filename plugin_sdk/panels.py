@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
+from math import isfinite
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -25,9 +27,10 @@ class Period:
 
 @dataclass(frozen=True, kw_only=True)
 class PanelData:
-    """What a panel shows. The first column names a row, the others hold numbers: each is a series of the chart.
+    """What a panel shows. The first column names a row by a text, the others hold finite numbers: each is a series of the chart.
 
-    :param totals: a last line of the table that the chart leaves out, one cell per column; empty for none
+    :param totals: a last line of the table that the chart leaves out, one cell per column, texts too; empty for none
+    :raise ValueError: a row too short or long, a cell that no chart could draw, or an unknown chart
     """
 
     columns: tuple[object, ...]
@@ -40,6 +43,14 @@ class PanelData:
             raise ValueError(f"chart {self.chart!r}")
         if any(len(row) != len(self.columns) for row in (*self.rows, *([self.totals] if self.totals else []))):
             raise ValueError("a row has as many cells as there are columns")
+        if any(not isinstance(row[0], str) or not all(map(_is_number, row[1:])) for row in self.rows if row):
+            raise ValueError("the first cell of a row is a text, the others are finite numbers")
+        if not all(isinstance(cell, str) or _is_number(cell) for cell in self.totals):
+            raise ValueError("totals are texts and finite numbers")
+
+
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, int | float | Decimal) and not isinstance(cell, bool) and isfinite(cell)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import click
 import pluggy
@@ -239,7 +239,15 @@ def _check_manifest(plugin: Plugin, declared: Declarations) -> None:
         if capability not in declared.capabilities:
             raise LookupError(f"provides {capability} but binds no factory to it")
     for dotted in plugin.settings.values():
-        resolve(dotted)
+        _check_settings(dotted)
+
+
+def _check_settings(dotted: str) -> None:
+    """Look at settings as their form will: what a page could not draw is found at start."""
+    cls = resolve(dotted)
+    if bare := [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]:
+        raise TypeError(f"settings without a default: {', '.join(bare)}")
+    get_type_hints(cls)
 
 
 def _check_hooks(plugins: Plugins, plugin: Plugin) -> None:

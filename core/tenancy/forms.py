@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, Union, get_args, get_origin, get_type
 
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
+from plugin_sdk.settings import between
 
 Kind = Literal["switch", "number", "choice", "text", "lines", "secret", "shown"]
 PREFIX = "set."
@@ -102,7 +103,7 @@ def refused(of: Field[Any], value: Any) -> str:
     if choices := of.metadata.get("choices"):
         return "" if value in choices else _("不是可选的值")
     if (least is not None and value < least) or (most is not None and value > most):
-        return _("应为 %(range)s", range=_range(least, most))
+        return _("应为 %(range)s", range=between(least, most))
     return ""
 
 
@@ -205,7 +206,7 @@ def _hint(of: Field[Any], kind: Kind) -> str:
     least, most = bounds(of)
     parts = [str(of.metadata["help"])] if of.metadata.get("label") and of.metadata.get("help") else []
     if kind == "number" and (least is not None or most is not None):
-        parts.append(_range(least, most))
+        parts.append(between(least, most))
     if of.metadata.get("lowers"):
         parts.append(_("只能调低"))
     if kind == "lines":
@@ -214,12 +215,6 @@ def _hint(of: Field[Any], kind: Kind) -> str:
         return _("，").join([*parts, _("不再显示，留空则不变")])
     parts.append(_("默认：%(value)s", value=said(of, default(of))))
     return _("，").join(parts)
-
-
-def _range(least: int | None, most: int | None) -> str:
-    if least is None:
-        return _("不大于 %(most)s", most=most)
-    return _("不小于 %(least)s", least=least) if most is None else _("%(least)s 到 %(most)s", least=least, most=most)
 
 
 def _as_typed(value: Any) -> Any:

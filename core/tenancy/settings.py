@@ -89,7 +89,7 @@ def store(session: Session, cls: type[Any], scope_id: int, *, by: int, **values:
     owner, scope = catalogue().prefix(cls)
     known = {f.name: f for f in fields(cls)}
     errors = [{"field": n, "message": "unknown"} for n in values if n not in known]
-    errors += [{"field": n, "message": m} for n, v in values.items() if n in known and (m := declared.check(known[n], v))]
+    errors += [{"field": n, "message": m} for n, v in values.items() if n in known and (m := declared.check(cls, known[n], v))]
     if errors:
         raise Invalid(errors=errors)
     for name, value in values.items():

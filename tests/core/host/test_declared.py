@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
@@ -25,6 +25,23 @@ from core.work import runner
 from core.work.models import Job
 from tests.conftest import World
 from tests.core.host import everything
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+@dataclass(frozen=True)
+class Unread:
+    limit: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Bare:
+    limit: int
+
+
+class Plain:
+    limit: int = 3
 
 
 @pytest.fixture
@@ -204,3 +221,14 @@ def test_a_figure_is_shown_to_those_who_hold_its_permission(make: Callable[..., 
             for who in ("doctor", "h_admin")
         }
     assert shown == {"doctor": ["待确认报告"], "h_admin": ["待办插件", "待确认报告"]}
+
+
+@pytest.mark.parametrize(("settings", "why"), [
+    ("Unread", "NameError: name 'Decimal' is not defined"), ("Bare", "TypeError: settings without a default: limit"), ("Plain", "TypeError: "),
+])
+def test_settings_that_no_page_could_draw_leave_their_plugin_out_at_start(make: Callable[..., Any], settings: str, why: str) -> None:
+    class Badly(everything.Plugin):
+        name = "badly"
+
+    Badly.settings = {"tenant": f"{__name__}:{settings}"}
+    assert make(Badly).house.plugins.broken["badly"].startswith(f"register: {why}")

@@ -24,6 +24,7 @@ from core.tenancy import settings
 from core.tenancy.models import Setting, Tenant
 from core.tenancy.sessions import all_tenants
 from plugin_sdk.api import Plugin, Registry, hookimpl
+from plugin_sdk.errors import Invalid
 from plugin_sdk.settings import setting
 from plugin_sdk.types import Ctx, Problem
 from plugins.consultation.settings import Connection, Reading
@@ -46,6 +47,7 @@ class Odd:
     key: str = setting("", "密钥", secret=True)
     ours: int = setting(3, "医院自己的", side="hospital")
     theirs: int = setting(4, "诊断组自己的", side="group")
+    tries: int | None = setting(5, "试几次，空白为不试", least=1)
 
 
 class Ground(Plugin):
@@ -304,7 +306,7 @@ def save(desk: Desk, name: str, form: dict[str, Any], title: str = "设置") -> 
     return desk.post(f"/manage/plugins/{name}/settings", {"version": field(form_of(page, title), "version"), **given, **rest})
 
 
-ALL = {"loud": "yes", "limit": "", "tone": "low", "names": "", "motto": "", "ours": "3"}
+ALL = {"loud": "yes", "limit": "", "tone": "low", "names": "", "motto": "", "ours": "3", "tries": "5"}
 
 
 def stored(world: World, name: str) -> dict[str, Any]:
@@ -351,6 +353,25 @@ def test_what_does_not_fit_is_said_at_its_field_and_all_that_was_typed_stays(
     at = f"s-ground-own-{name}"
     assert re.search(rf'<div class="err" id="{at}-error">.*?{why}</div>', page, flags=re.DOTALL)
     assert re.search(rf'id="{at}"[^>]*aria-invalid="true"', page) and ">还在</textarea>" in page
+
+
+def test_a_number_that_may_be_nothing_can_be_blanked_whatever_its_default_is(desk: Desk, other: TeleradFlask, world: World) -> None:
+    desk.follow(save(desk, "ground", {**ALL, "tries": ""}))
+    assert stored(world, "ground") == {"tries": None}
+    with ctx_of(other, world.hospital) as ctx:
+        assert ctx.settings(Odd).tries is None
+
+
+@pytest.mark.parametrize(("name", "value", "why"), [
+    ("limit", 10, "应为 1 到 9"), ("tries", 0, "应为 不小于 1"), ("tries", "x", "请填写整数"), ("ours", None, "请填写整数"),
+    ("loud", 1, "应为开或关"), ("motto", 3, "请填写文字"), ("tone", "shrill", "不是可选的值"),
+])
+def test_what_a_plugin_may_not_store_is_said_in_words_that_people_read(
+    other: TeleradFlask, world: World, name: str, value: object, why: str
+) -> None:
+    with other.app_context(), all_tenants(write=True) as session, pytest.raises(Invalid) as refused:
+        settings.store(session, Odd, world.hospital.id, by=0, **{name: value})
+    assert refused.value.facts["errors"] == [{"field": name, "message": why}]
 
 
 def test_a_secret_is_kept_and_never_shown_again(desk: Desk, world: World) -> None:

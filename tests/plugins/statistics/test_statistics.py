@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from core.studies.models import Study
 from core.tenancy.models import Role
 from core.tenancy.sessions import all_tenants
 from plugin_sdk.panels import PanelData
+from plugins.statistics.views import drawn
 from tests.conftest import Member, World
 from tests.core.host import everything
 from tests.desk import Desk, text_of
@@ -188,7 +190,7 @@ def test_a_plugin_from_outside_has_its_panel_beside_the_others_where_it_is_on(fo
     assert "Mood" not in look(foreign, world.h_admin)
 
 
-@pytest.mark.parametrize("how", ["panel", "rubbish"])
+@pytest.mark.parametrize("how", ["panel", "rubbish", "odd"])
 def test_a_panel_that_fails_says_so_in_its_place_and_the_others_stand(foreign: Any, world: World, how: str) -> None:
     everything.failing.append(how)
     page = look(foreign, world.h_admin)
@@ -201,6 +203,17 @@ def test_a_row_has_as_many_cells_as_there_are_columns_and_a_chart_is_one_that_is
     for wrong in ({"rows": ((1,),)}, {"rows": (), "totals": (1, 2, 3)}, {"rows": (), "chart": "radar"}):
         with pytest.raises(ValueError, match=r"row|chart"):
             PanelData(columns=("a", "b"), **wrong)  # type: ignore[arg-type]
+
+
+def test_a_row_is_named_by_a_text_and_holds_numbers_that_a_browser_can_read() -> None:
+    for cell in (date(2026, 11, 25), float("nan"), float("inf"), Decimal("NaN"), None, "3", True):
+        with pytest.raises(ValueError, match="finite numbers"):
+            PanelData(columns=("a", "b"), rows=(("x", 1), ("y", cell)))
+    for wrong in ({"rows": ((3, 1),)}, {"rows": (), "totals": ("all", float("nan"))}):
+        with pytest.raises(ValueError, match="finite numbers"):
+            PanelData(columns=("a", "b"), **wrong)  # type: ignore[arg-type]
+    made = PanelData(columns=("a", "b"), rows=(("x", Decimal("1.5")), ("y", 2)), totals=("all", ""))
+    assert json.loads(drawn(made))["series"] == [{"name": "b", "data": [1.5, 2]}]
 
 
 def test_two_plugins_cannot_have_one_panel(app: Any) -> None:
