@@ -140,8 +140,9 @@ def _note(ctx: TenantCtx, place: Place, changed: Sequence[str]) -> None:
     if place.link is None or place.partner is None:
         ctx.audit("setting.changed", ref=place.ref, names=names)
         return
-    ctx.audit("setting.changed", ref=place.ref, names=names, to=place.partner.code)
-    ctx.at(place.link.id).audit("setting.changed", ref=place.ref, names=names, to=ctx.tenant.code)
+    logs = [(ctx, place.partner.code), (ctx.at(place.link.id), ctx.tenant.code)]
+    for whose, other in logs if ctx.side == "hospital" else reversed(logs):  # logs are always locked in this order
+        whose.audit("setting.changed", ref=place.ref, names=names, to=other)
 
 
 def _scope_id(ctx: TenantCtx, place: Place) -> int:

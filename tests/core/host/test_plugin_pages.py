@@ -441,6 +441,26 @@ def test_a_connections_settings_are_one_value_for_both_and_some_are_only_one_sid
         assert {f["to"] for _, f in noted} == {partner.code}
 
 
+@pytest.mark.parametrize("side", ["hospital", "group"])
+def test_whoever_saves_a_connections_settings_locks_the_hospitals_log_first(world: World, side: str) -> None:
+    """As a report that is confirmed with a fee does; two who write in both logs would block each other else."""
+    heads: list[int] = []
+
+    def note_heads(_c: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+        if "FROM audit_head" in statement:
+            heads.append(next(iter(values.values() if isinstance(values, dict) else values)))
+
+    who, other = (world.h_admin, world.group) if side == "hospital" else (world.g_admin, world.hospital)
+    typed = {"allow_single_sign": "yes", "promise_normal_minutes": "200", "promise_urgent_minutes": "20", "with": other.code}
+    desk = Desk(who)
+    sa.event.listen(sa.Engine, "before_cursor_execute", note_heads)
+    try:
+        desk.follow(save(desk, "consultation", typed, "与对接方的设置"))
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note_heads)
+    assert heads == [world.hospital.id, world.group.id]
+
+
 def test_settings_of_a_connection_to_somebody_else_do_not_exist(world: World, make_world: Callable[..., World]) -> None:
     stranger = make_world()
     desk = Desk(world.h_admin)
