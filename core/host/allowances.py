@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from core.host import purge, switches
 from core.host import settings as own
-from core.host import switches
 from core.host.standing import SWITCHES, Badge
 from core.tenancy import settings
 from core.tenancy.models import Setting, Tenant
@@ -77,7 +77,7 @@ def allow(house: Application, code: str, name: str, *, allowed: bool, was: bool,
             return
         if not allowed:
             _leave(ctx, name)
-        everything = {*house.plugins.found, *house.plugins.broken}
+        everything = {*purge.known(house), name}  # also what is not installed now: it may come back
         chosen = {*(everything if names is None else names), name} if allowed else {*(everything if names is None else names)} - {name}
         if chosen >= everything:
             settings.forget(ctx.db, own.Allowed, row.id, ["allowed"])

@@ -68,7 +68,7 @@ def purge(house: Application, name: str, export: Path) -> dict[str, int]:
 
 def tables_of(house: Application, name: str) -> list[str]:
     """Tables that bear a plugin's prefix in the database, and no longer prefix of another plugin, installed or not."""
-    others = [f"{n}_" for n in _known(house) if n != name and n.startswith(f"{name}_")]
+    others = [f"{n}_" for n in known(house) if n != name and n.startswith(f"{name}_")]
     core = {t for t in metadata.tables if not any(t.startswith(f"{n}_") for n in house.plugins.found)}
     with db.engine.connect() as connection:
         have = sa.inspect(connection).get_table_names()
@@ -76,14 +76,14 @@ def tables_of(house: Application, name: str) -> list[str]:
     return sorted(t for t in have if t.startswith(f"{name}_") and t not in core and not t.startswith(kept))
 
 
-def _known(house: Application) -> set[str]:
+def known(house: Application) -> set[str]:
     """Every plugin that this house has heard of: loaded, left out, switched on somewhere, or once migrated."""
     with all_tenants() as session:
-        switched = {n for plugins in session.scalars(sa.select(Tenant.plugins)) for n in plugins}
+        switched = {n for plugins in session.scalars(sa.select(Tenant.plugins)) for n in plugins if ":" not in n}
     with db.engine.connect() as connection:
         migrated = {t.removeprefix(VERSIONS) for t in sa.inspect(connection).get_table_names() if t.startswith(VERSIONS)}
     plugins = house.plugins
-    return {*plugins.found, *plugins.broken, *plugins.not_allowed, *switched, *migrated}
+    return {*plugins.found, *plugins.broken, *plugins.not_allowed, *switched, *migrated} - {"core"}
 
 
 def _export(tables: list[str], path: Path) -> dict[str, int]:

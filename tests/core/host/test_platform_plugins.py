@@ -220,6 +220,16 @@ def test_a_plugin_that_is_gone_but_on_somewhere_is_shown_and_can_be_switched_off
     assert state(world, "gone_away") == "off" and client.get("/admin/plugins/gone_away").status_code == 404
 
 
+def test_withdrawing_a_plugin_that_is_not_installed_holds_when_it_comes_back(client: FlaskClient, world: World) -> None:
+    code = world.hospital.code
+    with world.app.app_context(), all_tenants(write=True) as session:
+        row = session.get_one(Tenant, world.hospital.id)
+        row.plugins = {**row.plugins, "gone_away": "on"}
+    assert send(client, "/gone_away/allow", tenant=code, allowed="no", was="yes").status_code == 303
+    found = allowed(world)
+    assert found is not None and "gone_away" not in found and "ground" in found
+
+
 def test_to_anybody_else_the_platforms_pages_do_not_exist(world: World) -> None:
     client = world.h_admin.browser()
     for path in ("", "/consultation", "/nobody_knows"):
