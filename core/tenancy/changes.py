@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core import clock
@@ -91,7 +91,7 @@ def sheet(
                        error=errors.get(f.name, ""), raced=bool(note))
             for f in of
         ],
-        version=forms.version(now, of), note=note, errors=errors,
+        version=_version(ctx, now, of), note=note, errors=errors,
     )
 
 
@@ -106,7 +106,7 @@ def save(ctx: TenantCtx, place: Place, form: forms.Form, *, version: str, reset:
     _lock(ctx, place)
     now = settings.load(ctx.db, place.cls, scope_id)
     of = forms.shown(place.cls, ctx.side, shared=place.link is not None)
-    if version != forms.version(now, of):
+    if version != _version(ctx, now, of):
         raise ChangedMeanwhile(_who(ctx, place, scope_id))
     back, values, errors = [], {}, []
     for f in of:
@@ -143,6 +143,10 @@ def _note(ctx: TenantCtx, place: Place, changed: Sequence[str]) -> None:
     logs = [(ctx, place.partner.code), (ctx.at(place.link.id), ctx.tenant.code)]
     for whose, other in logs if ctx.side == "hospital" else reversed(logs):  # logs are always locked in this order
         whose.audit("setting.changed", ref=place.ref, names=names, to=other)
+
+
+def _version(ctx: TenantCtx, now: Any, of: Sequence[Field[Any]]) -> str:
+    return forms.version(now, of, key=ctx.app.config.secret_keys[0])
 
 
 def _scope_id(ctx: TenantCtx, place: Place) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
@@ -68,10 +68,13 @@ def may_write(of: Field[Any], side: str) -> bool:
     return of.metadata.get("side", "both") in ("both", side)
 
 
-def version(values: Any, of: Sequence[Field[Any]]) -> str:
-    """A digest of what a form was drawn with: another one means that somebody saved in between."""
+def version(values: Any, of: Sequence[Field[Any]], *, key: str) -> str:
+    """A digest of what a form was drawn with: another one means that somebody saved in between.
+
+    :param key: the house's; secrets are part of it, and without the key nobody can try guesses against what a page shows
+    """
     text = json.dumps({f.name: _plain(getattr(values, f.name)) for f in of}, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hmac.digest(key.encode(), b"settings form\0" + text.encode(), "sha256").hex()[:32]
 
 
 def read(cls: type[Any], of: Field[Any], form: Form, *, now: Any) -> Any:

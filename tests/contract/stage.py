@@ -211,7 +211,7 @@ def settings_version(member: Member, cls: type[Any]) -> str:
     with member.app.app_context():
         ctx = member.ctx(write=False)
         try:
-            return forms.version(ctx.settings(cls), forms.shown(cls, ctx.side, shared=False))
+            return forms.version(ctx.settings(cls), forms.shown(cls, ctx.side, shared=False), key=member.app.house.config.secret_keys[0])
         finally:
             ctx.close()
 

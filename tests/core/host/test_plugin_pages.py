@@ -388,6 +388,18 @@ def test_a_secret_is_kept_and_never_shown_again(desk: Desk, world: World) -> Non
     assert "k-0123456789" not in str(entries(world, world.hospital, "setting.changed")) + desk.page("/")
 
 
+def test_what_a_form_carries_of_its_secrets_cannot_be_tried_against_guesses(desk: Desk, other: TeleradFlask) -> None:
+    desk.follow(save(desk, "ground", {**ALL, "key": "1234"}))
+    shown = field(form_of(desk.page("/manage/plugins/ground"), "设置"), "version")
+    desk.follow(save(desk, "ground", {**ALL, "key": "5678"}))
+    changed = field(form_of(desk.page("/manage/plugins/ground"), "设置"), "version")
+    desk.follow(save(desk, "ground", {**ALL, "key": "1234"}))
+    assert shown != changed, "who changes the secret alone is noticed"
+    keys = other.house.config.secret_keys
+    other.house.config = replace(other.house.config, secret_keys=("another-key-of-the-house-0123456789", *keys))
+    assert field(form_of(desk.page("/manage/plugins/ground"), "设置"), "version") not in (shown, changed), "it hangs on the key"
+
+
 def test_a_secret_is_a_text() -> None:
     with pytest.raises(TypeError):
         setting(3, "号码", secret=True)
