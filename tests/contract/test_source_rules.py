@@ -66,6 +66,7 @@ CACHES: Mapping[str, str] = {
     "core/work/cron.py": "times that a declaration names",
     "core/tenancy/settings.py": "the catalogue of declared settings",
     "plugin_sdk/dicom/walk.py": "the standard's dictionary",
+    "plugin_sdk/settings.py": "the annotations of a settings class",
     "plugin_sdk/paper/fonts.py": "fonts of the house",
     "plugins/viewer/views.py": "files of the public viewer",
 }

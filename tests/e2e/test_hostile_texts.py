@@ -75,9 +75,11 @@ def poison(world: World, *, but: frozenset[str] = SIGNED) -> int:
             columns = [c for c in table.c if type(c.type) in (sa.String, sa.Text) and c.name not in MACHINE and not c.foreign_keys]
             if table.name in contract.HOUSE | WORKINGS | but or not columns:
                 continue
+            unique = {c.name for u in table.constraints if isinstance(u, sa.UniqueConstraint) for c in u.columns}
             for row in db.execute(sa.select(table).where(contract._whose(world, table))).mappings().all():
                 where = sa.and_(*(c == row[c.name] for c in table.primary_key.columns))
                 values = {c.name: text_for(c, payloads) for c in columns if row[c.name] is not None}
+                values |= {name: f"{value}{written}" for name, value in values.items() if name in unique}
                 db.execute(sa.update(table).where(where).values(values))
                 written += len(values)
     return written

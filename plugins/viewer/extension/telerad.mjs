@@ -59,6 +59,11 @@ function imageOf(viewport) {
   return { sop: instance.SOPInstanceUID, frame: Number(/\/frames\/(\d+)/.exec(imageId)?.[1] ?? 1) };
 }
 
+// Before the grid is mounted its service cannot be asked; what it shows is then reported by its first change.
+function gridIsUp() {
+  return typeof services?.viewportGridService.serviceImplementation?._getState === 'function';
+}
+
 function shownStudies() {
   const studies = new Set();
   for (const cell of services.viewportGridService.getState().viewports.values()) {
@@ -232,7 +237,7 @@ window.addEventListener('telerad:refused', ({ detail: status }) => {
 window.addEventListener('message', ({ source, origin, data }) => {
   if (origin !== window.location.origin || source !== page() || typeof data?.type !== 'string') return;
   if (data.type === 'telerad:answer') takeAnswer(data);
-  if (data.type === 'telerad:which' && services) reportStudies({ always: true });
+  if (data.type === 'telerad:which' && gridIsUp()) reportStudies({ always: true });
   if (data.type === 'telerad:alarm') notice('telerad-alarm', data.text);
 });
 
