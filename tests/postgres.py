@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+CONNECTIONS = 500
+"""Many tests make a house of their own beside the others, each with its pool."""
+
 
 @contextmanager
 def running() -> Iterator[str]:
@@ -18,7 +21,11 @@ def running() -> Iterator[str]:
     import pgserver
 
     with tempfile.TemporaryDirectory(prefix="telerad-pg-", ignore_cleanup_errors=True) as folder:
-        server = pgserver.get_server(Path(folder) / "pg", cleanup_mode="delete")
+        place = Path(folder) / "pg"
+        first = pgserver.get_server(place, cleanup_mode="stop")
+        first.psql(f"ALTER SYSTEM SET max_connections = {CONNECTIONS}")  # in force from the next start
+        first.cleanup()
+        server = pgserver.get_server(place, cleanup_mode="delete")
         try:
             yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
         finally:
