@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from .i18n import LazyText
 from .i18n import lazy as _l
@@ -20,6 +20,9 @@ from .price import Quote as Quote
 from .report import PatientFacts as PatientFacts
 from .report import ReportJob as ReportJob
 from .report import Signature as Signature
+
+if TYPE_CHECKING:
+    from .types import Ctx
 
 Side = Literal["hospital", "group"]
 
@@ -274,3 +277,22 @@ class Consultations(Protocol):
     def advance(
         self, ref: RequestRef, event: Event, *, version: int, by: Actor, reason: str = ""
     ) -> RequestView: ...
+
+
+PAGE = 200
+
+
+def has_open_price(ctx: Ctx, provider: str) -> bool:
+    """Whether an open request of this group has a price that a plugin named: once it is off, nobody charges it.
+
+    What a provider of ``billing`` asks in ``check_disable``. On the hospital's side it is never so: the tariff is the group's.
+    """
+    consultations = ctx.get(Consultations) if ctx.side == "group" else None
+    after: str | None = None
+    while consultations is not None:
+        found = consultations.find(RequestQuery(states=[s for s in State if s.is_open], priced=True, limit=PAGE, after=after))
+        if any(view.agreed and view.agreed.provider == provider for view in found.items):
+            return True
+        if (after := found.next) is None:
+            break
+    return False

@@ -25,14 +25,20 @@ def name_of(ctx: TenantCtx, capability: str) -> str | None:
     plugins, chosen = ctx.app.plugins, ctx.row.plugins.get(f"provider:{capability}")
     if chosen in ctx.enabled and chosen not in plugins.found:
         raise PluginUnavailable(plugin=chosen)
-    able = [n for n, p in plugins.found.items() if n in ctx.enabled and capability in p.provides]
-    for owner in sorted(able, key=lambda n: (n in ctx.draining, n != chosen)):  # stable: else in start order
-        if owner in plugins.broken:
-            raise PluginUnavailable(plugin=owner)
-        return owner
+    if first := next(iter(able(ctx, capability)), None):
+        if first in plugins.broken:
+            raise PluginUnavailable(plugin=first)
+        return first
     if unread := ctx.enabled & plugins.broken.keys() - plugins.found.keys():
         raise PluginUnavailable(plugin=min(unread))
     return None
+
+
+def able(ctx: TenantCtx, capability: str) -> list[str]:
+    """Enabled plugins that can provide a capability, the one that is asked first: the chosen one unless it drains."""
+    found, chosen = ctx.app.plugins.found, ctx.row.plugins.get(f"provider:{capability}")
+    names = [n for n, p in found.items() if n in ctx.enabled and capability in p.provides]
+    return sorted(names, key=lambda n: (n in ctx.draining, n != chosen))  # stable: else in start order
 
 
 def made(ctx: TenantCtx, owner: str, capability: str) -> Any:

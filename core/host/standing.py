@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from core import clock
-from core.host import faults, switches
+from core.host import faults, providers, switches
 from core.host import settings as own
 from core.host.models import PluginFault
 from core.host.switches import Switch
@@ -228,7 +228,7 @@ def choices(ctx: TenantCtx) -> list[Choice]:
     """Capabilities of which the tenant has several providers switched on."""
     found = []
     for capability in CAPABILITIES:
-        able = switches.providers(ctx, capability)
+        able = providers.able(ctx, capability)
         if len(able) > 1:
             found.append(
                 Choice(

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from core import clock
 from core.audit.models import Audit
+from core.host import providers
 from core.host import settings as own
 from core.host.loader import bundled
 from core.tenancy import settings
@@ -194,7 +195,7 @@ def choose(ctx: TenantCtx, capability: str, name: str, *, was: str | None = None
     """
     row = ctx.db.get_one(Tenant, ctx.tenant.id, with_for_update=True)
     _renew(ctx, row)
-    able = providers(ctx, capability)
+    able = providers.able(ctx, capability)
     if name not in able:
         raise NotInstalled
     if was is not None and able[0] != was:
@@ -203,14 +204,6 @@ def choose(ctx: TenantCtx, capability: str, name: str, *, was: str | None = None
         row.plugins = {**row.plugins, f"provider:{capability}": name}
         ctx.audit("setting.changed", ref=f"host:plugin:{name}", capability=capability)
         _renew(ctx, row)
-
-
-def providers(ctx: TenantCtx, capability: str) -> list[str]:
-    """Enabled plugins that can provide a capability, the one that is asked first."""
-    found = ctx.app.plugins.found
-    names = [n for n, p in found.items() if n in ctx.enabled and capability in p.provides]
-    chosen = ctx.row.plugins.get(f"provider:{capability}")
-    return sorted(names, key=lambda n: n != chosen)
 
 
 def dependants(ctx: TenantCtx, name: str) -> list[str]:
@@ -226,7 +219,7 @@ def needs(ctx: TenantCtx, name: str) -> Sequence[str]:
     for need in found[name].requires:
         if need not in CAPABILITIES:
             names.append(need)
-        elif able := [*providers(ctx, need), *_providing(found, need)]:
+        elif able := [*providers.able(ctx, need), *_providing(found, need)]:
             names.append(able[0])
     return names
 

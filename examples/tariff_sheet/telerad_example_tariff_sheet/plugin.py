@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from plugin_sdk.api import Plugin, Registry, hookimpl
-from plugin_sdk.consultation import Charge, Consultations, Quote, RequestQuery, State
+from plugin_sdk.consultation import Charge, Quote, has_open_price
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
 from plugin_sdk.types import Ctx, Problem
 
 HERE = "telerad_example_tariff_sheet"
 MANAGE, SEE = "group.example_tariff_sheet.manage", "hospital.example_tariff_sheet.view"
-OPEN, PAGE = [state for state in State if state.is_open], 200
 
 
 class TariffSheet(Plugin):
@@ -37,16 +36,7 @@ class TariffSheet(Plugin):
     @hookimpl
     def check_disable(self, ctx: Ctx) -> list[Problem]:
         """A group's open requests keep it: what was agreed on would not be charged."""
-        consultations = ctx.get(Consultations) if ctx.side == "group" else None
-        if consultations is None:
-            return []
-        after: str | None = None
-        while True:
-            found = consultations.find(RequestQuery(states=OPEN, priced=True, limit=PAGE, after=after))
-            if any(view.agreed and view.agreed.provider == self.name for view in found.items):
-                return [Problem(code="agreed-fees", text=_("还有按本价目表提交、尚未确认的申请"))]
-            if (after := found.next) is None:
-                return []
+        return [Problem(code="agreed-fees", text=_("还有按本价目表提交、尚未确认的申请"))] if has_open_price(ctx, self.name) else []
 
     @hookimpl
     def price(self, ctx: Ctx, quote: Quote) -> list[Charge]:
