@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from core.host import purge, switches
+from core.host import overview, purge, switches
 from core.host import settings as own
 from core.host.standing import SWITCHES, Badge
 from core.tenancy import settings
@@ -108,17 +107,9 @@ def _leave(ctx: TenantCtx, name: str) -> None:
 
 def _tenant_id(house: Application, code: str, name: str) -> int:
     row = house.tenant_by_code(code)
-    if row is None or name not in known(house):
+    if row is None or name not in overview.known(house):
         raise NotFound
     return row.id
-
-
-def known(house: Application) -> Sequence[str]:
-    """Every plugin that is installed, whether it started or not, and every other that a tenant has on."""
-    plugins = house.plugins
-    with all_tenants() as session:
-        used = {n for states in session.scalars(sa.select(Tenant.plugins)) for n in states if ":" not in n}
-    return sorted({*plugins.found, *plugins.broken, *plugins.not_allowed, *used})
 
 
 def _switch(value: object) -> switches.Switch:

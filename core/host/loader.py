@@ -55,7 +55,9 @@ class Plugins:
     def state(self, name: str) -> str:
         if name in self.not_allowed:
             return "not_allowed"
-        return "broken" if name in self.broken else "ready"
+        if name in self.broken:
+            return "broken"
+        return "ready" if name in self.found else "missing"
 
     def fail(self, name: str, stage: str, error: Exception) -> None:
         """Leave a plugin out. The reason is the error's class and text; it holds no patient data at start."""

@@ -63,8 +63,15 @@ class Overview:
         return max((p for p in self.places if p.last_at is not None), key=lambda p: p.last_at or datetime.min, default=None)
 
 
+def known(house: Application) -> set[str]:
+    """Every plugin that is installed, whether it started or not, and every other that a tenant has on or draining."""
+    with all_tenants() as session:
+        used = {n for states in session.scalars(sa.select(Tenant.plugins)) for n in states if ":" not in n}
+    return {*house.plugins.found, *house.plugins.broken, *house.plugins.not_allowed, *used}
+
+
 def of_house(house: Application, *, rows: str = "") -> list[Overview]:
-    """Every plugin that is installed or that a tenant has on, by name. :param rows: the plugin whose tables' rows are counted; costs a scan per table"""
+    """Every known plugin by name. :param rows: the plugin whose tables' rows are counted; costs a scan per table"""
     plugins = house.plugins
     with all_tenants() as session:
         switched = session.execute(sa.select(Tenant.code, Tenant.plugins).order_by(Tenant.code)).all()
@@ -78,11 +85,9 @@ def of_house(house: Application, *, rows: str = "") -> list[Overview]:
                 )
             )
     found = []
-    installed = {*plugins.found, *plugins.broken, *plugins.not_allowed}
-    used = {name for _, states in switched for name, state in states.items() if state in ("on", "draining")}
-    for name in sorted(installed | used):
+    for name in sorted(known(house)):
         plugin = plugins.found.get(name)
-        state = plugins.state(name) if name in installed else "missing"
+        state = plugins.state(name)
         found.append(
             Overview(
                 name=name, title=plugin.title if plugin else name, why=plugins.broken.get(name, ""),

@@ -73,7 +73,7 @@ def switch(plugin: str) -> ResponseReturnValue:
 @operator(MANAGE)
 def reset(plugin: str) -> ResponseReturnValue:
     """Forget the latest failures of a plugin: it is no longer degraded. Counts stay."""
-    if plugin not in allowances.known(g.house):
+    if plugin not in overview.known(g.house):
         raise NotFound
     with nobody(write=True) as session:
         faults.reset(session, plugin)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from core.host import overview
 from core.host.models import PluginFault
 from core.tenancy.models import Setting, Tenant
 from core.tenancy.sessions import WRITE, all_tenants
@@ -77,13 +78,10 @@ def tables_of(house: Application, name: str) -> list[str]:
 
 
 def known(house: Application) -> set[str]:
-    """Every plugin that this house has heard of: loaded, left out, switched on somewhere, or once migrated."""
-    with all_tenants() as session:
-        switched = {n for plugins in session.scalars(sa.select(Tenant.plugins)) for n in plugins if ":" not in n}
+    """Every plugin that this house has heard of: installed, switched on somewhere, or once migrated."""
     with db.engine.connect() as connection:
         migrated = {t.removeprefix(VERSIONS) for t in sa.inspect(connection).get_table_names() if t.startswith(VERSIONS)}
-    plugins = house.plugins
-    return {*plugins.found, *plugins.broken, *plugins.not_allowed, *switched, *migrated} - {"core"}
+    return (overview.known(house) | migrated) - {"core"}
 
 
 def _export(tables: list[str], path: Path) -> dict[str, int]:

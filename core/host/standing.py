@@ -126,8 +126,6 @@ def _of(ctx: TenantCtx, name: str, tired: frozenset[str], may: frozenset[str] | 
     plugin, state = plugins.found.get(name), plugins.state(name)
     if name in plugins.not_allowed or (may is not None and name not in may):
         health = "not_allowed"
-    elif plugin is None and state != "broken":
-        health = "missing"
     else:
         health = "degraded" if state == "ready" and name in tired else state
     return Standing(

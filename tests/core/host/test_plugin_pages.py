@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from core import clock
 from core.app import TeleradFlask, create_app
 from core.audit.models import Audit
+from core.host import providers
 from core.host import settings as host_settings
-from core.host import switches
 from core.intake.settings import Intake
 from core.tenancy import settings
 from core.tenancy.models import Setting, Tenant
@@ -267,7 +267,7 @@ def test_where_several_plugins_provide_one_thing_the_chosen_one_is_asked(desk: D
     said = desk.follow(desk.post("/manage/plugins/provider", {"capability": "viewer", "provider": "second", "was": "viewer"}))
     assert "阅片由“另一个阅片”提供" in text_of(said)
     with ctx_of(other, world.hospital) as ctx:
-        assert switches.providers(ctx, "viewer")[0] == "second"
+        assert providers.able(ctx, "viewer")[0] == "second"
     late = desk.post("/manage/plugins/provider", {"capability": "viewer", "provider": "viewer", "was": "viewer"})
     assert (late.status_code, "现在由“另一个阅片”提供" in text_of(late)) == (409, True)
 
