@@ -79,7 +79,8 @@ def poison(world: World, *, but: frozenset[str] = SIGNED) -> int:
             for row in db.execute(sa.select(table).where(contract._whose(world, table))).mappings().all():
                 where = sa.and_(*(c == row[c.name] for c in table.primary_key.columns))
                 values = {c.name: text_for(c, payloads) for c in columns if row[c.name] is not None}
-                values |= {name: f"{value}{written}" for name, value in values.items() if name in unique}
+                own = "-".join(str(row[c.name]) for c in table.primary_key.columns)  # poisoned twice, still nobody else's
+                values |= {name: f"{value} {own}" for name, value in values.items() if name in unique}
                 db.execute(sa.update(table).where(where).values(values))
                 written += len(values)
     return written
