@@ -11,10 +11,19 @@ from flask import g, jsonify, make_response, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from core.lists.ask import read
-from core.lists.fetch import rows_of
+from core.lists.fetch import count_above, rows_of
 from core.lists.page import Page
 from core.lists.parts import columns_of
 from plugin_sdk.lists import ListSpec
+
+
+FURTHEST = 100_000
+"""Rows above one that ``?at=`` found are counted no further; the numbers then begin there."""
+
+
+def numbered() -> int:
+    """Number of the first row by the URL: it travels there, since nothing is counted."""
+    return max(1, request.args.get("n", 1, type=int))
 
 
 def here(**changes: Any) -> str:
@@ -23,7 +32,7 @@ def here(**changes: Any) -> str:
     if "sort" in changes:
         args.pop("after", None)
         args.pop("before", None)
-    number, size = max(1, args.get("n", 1, type=int)), g.get("list_rows", 0)
+    number, size = g.get("list_number") or numbered(), g.get("list_rows", 0)
     args.pop("n", None)
     if "after" in changes:
         args.pop("before", None)
@@ -47,11 +56,16 @@ def page_of(spec: ListSpec, *, page: bool) -> Page:
     columns = columns_of(ctx, spec)
     ask = read(ctx, spec, columns, request.args, page=page)
     rows, after, before = rows_of(ctx, spec, ask)
+    number = numbered() if before else 1
     at = request.args.get("at", "")
     if page and at and not (ask.after or ask.before) and all(getattr(row, spec.public_id.key) != at for row in rows):
-        rows, after, before = rows_of(ctx, spec, replace(ask, after=at, inclusive=True))
-    g.list_rows, g.list_limit = len(rows), ask.limit
-    return Page(ctx=ctx, spec=spec, ask=ask, columns=columns, rows=rows, more_after=after, more_before=before)
+        there = replace(ask, after=at, inclusive=True)
+        rows, after, before = rows_of(ctx, spec, there)
+        number = 1 + count_above(ctx, spec, there, FURTHEST) if before else 1
+    g.list_rows, g.list_limit, g.list_number = len(rows), ask.limit, number
+    return Page(
+        ctx=ctx, spec=spec, ask=ask, columns=columns, rows=rows, more_after=after, more_before=before, first_number=number
+    )
 
 
 def show(spec: ListSpec, **extra: Any) -> Any:

@@ -47,6 +47,17 @@ def count(ctx: Any, spec: ListSpec, ask: Ask, most: int) -> int:
     return int(ctx.db.scalar(select(func.count()).select_from(inner)))
 
 
+def count_above(ctx: Any, spec: ListSpec, ask: Ask, most: int) -> int:
+    """Rows that the filters leave and that stand above the one that ``ask`` begins with, counted up to ``most``."""
+    place = _place(ctx, spec, ask)
+    if place is None:
+        return 0
+    key = tuple_(ask.sort.sort, spec.pk)
+    above = statement(ctx, spec, ask).where(key > place if ask.descending else key < place)
+    inner = above.with_only_columns(spec.pk).order_by(None).limit(most).subquery()
+    return int(ctx.db.scalar(select(func.count()).select_from(inner)))
+
+
 def newer(ctx: Any, spec: ListSpec, ask: Ask, mark: str, shown: Sequence[str], most: int) -> int:
     """Rows that the filters leave, come since ``mark`` (a public id) and not on the page, counted up to ``most``.
 

@@ -40,7 +40,10 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Page:
-    """Rows with all that their cells need. Plugins' parts that fail say so in their place and leave the list standing."""
+    """Rows with all that their cells need. Plugins' parts that fail say so in their place and leave the list standing.
+
+    :ivar first_number: number of the first row in the whole list, from 1
+    """
 
     ctx: Any
     spec: ListSpec
@@ -50,6 +53,7 @@ class Page:
     more_after: bool
     more_before: bool
     _actions: dict[int, Sequence[ActionView]] = field(default_factory=dict, repr=False)
+    first_number: int = 1
     mark: str = field(default_factory=lambda: first_id(clock.now().timestamp() - CLOCKS))
 
     @cached_property
@@ -175,11 +179,6 @@ class Page:
 
     def filter_value(self, of: Filter) -> str:
         return self.ask.values.get(of.key, "")
-
-    @property
-    def first_number(self) -> int:
-        """Number of the first row shown; it travels in the URL, since nothing is counted."""
-        return max(1, request.args.get("n", 1, type=int)) if self.more_before else 1
 
     @property
     def exact_note(self) -> object:

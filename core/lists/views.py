@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from core.lists import choice, fresh, saved
 from core.lists.ask import RESERVED
 from core.lists.parts import find
+from core.work import queries as notices
 from plugin_sdk.errors import DomainError
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.web import passive, requires
@@ -32,9 +33,10 @@ def columns(list_name: str) -> ResponseReturnValue:
 @requires(*HOME)
 @passive
 def look(list_name: str) -> ResponseReturnValue:
-    """How many rows are new and what the shown ones look like now; 304 when nothing changed."""
+    """How many rows are new, what the shown ones look like now, and the top bar's counts; 304 when nothing changed."""
     news = fresh.look(g.ctx, find(g.ctx, list_name), request.args)
-    response = make_response(render_template("_fresh.html", news=news, page=news.page))
+    unread, open_todos = notices.counts(g.ctx)
+    response = make_response(render_template("_fresh.html", news=news, page=news.page, notices=unread, todos=open_todos))
     response.add_etag()
     response.headers["Cache-Control"] = "private, no-cache"
     return response.make_conditional(request)

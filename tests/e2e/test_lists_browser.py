@@ -96,6 +96,20 @@ def test_a_changed_row_is_replaced_where_it_stands_and_new_rows_wait_above(brows
     other.clean()
 
 
+def test_a_beat_is_one_request_and_brings_the_counts_of_the_top_bar(browser: Browser, product: Product) -> None:
+    desk = Desk(browser, product, TECHNICIAN)
+    page = desk.go(ALL)
+    page.wait_for_load_state("networkidle")
+    page.evaluate("document.getElementById('count-notices').textContent = '77'")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    tick(page)
+    expect(page.locator("#count-notices")).not_to_have_text("77")
+    page.wait_for_timeout(500)
+    assert len(asked) == 1 and "/fresh?" in asked[0]
+    desk.clean()
+
+
 def late_study(product: Product) -> None:
     """Let a study arrive while the list is open."""
     patient = DemoPatient("演示辛^^", "LATE0001", "M", date(1980, 3, 4), "GB18030")

@@ -2,6 +2,7 @@
 (() => {
   "use strict"
   const { inText, closeMenus, send, word } = window.telerad
+  const byId = (id) => document.getElementById(id)
   const boxes = (root) => [...root.querySelectorAll("[name=row]")]
 
   document.addEventListener("alpine:init", () => {
@@ -64,10 +65,10 @@
     Enter: () => (inRow(".act .inline > a:not(.verb)") ?? inRow(".act .inline > a"))?.click(),
     " ": () => inRow("[name=row]")?.click(),
     g: () => inRow(".act .verb:not(.off)")?.click(),
-    u: () => document.getElementById("upload-open")?.click(),
+    u: () => byId("upload-open")?.click(),
     r: () => refresh(),
-    "/": () => (document.getElementById("find") ?? document.querySelector(".filters input[type=search]"))?.focus(),
-    "?": () => document.getElementById("keys")?.showModal(),
+    "/": () => (byId("find") ?? document.querySelector(".filters input[type=search]"))?.focus(),
+    "?": () => byId("keys")?.showModal(),
   }
   document.addEventListener("keydown", (event) => {
     if (event.isComposing || event.keyCode === 229 || event.ctrlKey || event.metaKey || event.altKey) return
@@ -120,9 +121,12 @@
       if (box) box.dispatchEvent(new Event("change", { bubbles: true }))
     }
   }
-  const look = async () => {
+  // One request per beat: an open list's answer brings the top bar's counts too, so their own poll hears nothing of it.
+  const look = async (event) => {
     const list = document.querySelector(".list"), line = list?.querySelector(".fresh[data-url]")
-    if (!line || asking || document.hidden) return
+    if (!line) return
+    event.stopPropagation()
+    if (asking || document.hidden) return
     const query = new URLSearchParams(location.search)
     for (const word of ["after", "before", "n", "at"]) query.delete(word)
     query.set("mark", line.dataset.mark)
@@ -132,9 +136,12 @@
     try {
       const url = `${line.dataset.url}?${query}`, before = seen.get(line)
       const answer = await fetch(url, { headers: before?.url === url ? { "If-None-Match": before.tag } : {} })
-      if (answer.status !== 200 || answer.redirected || !line.isConnected) return
-      seen.set(line, { url, tag: answer.headers.get("ETag") })
+      if (answer.status === 401 || answer.redirected) { document.dispatchEvent(new CustomEvent("telerad:gone", { detail: { quiet: true } })); return }
+      if (answer.status !== 200) return
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html")
+      for (const count of fresh.querySelectorAll("[id^=count-]")) if (byId(count.id)) byId(count.id).textContent = count.textContent
+      if (!line.isConnected) return
+      seen.set(line, { url, tag: answer.headers.get("ETag") })
       const news = fresh.querySelector(".fresh")
       if (line.textContent.trim() !== news.textContent.trim()) line.replaceChildren(...document.importNode(news, true).childNodes)
       const tabs = fresh.querySelector(".views"), shown = list.querySelector(".views")
@@ -155,8 +162,8 @@
       const made = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("exports")
       const focus = shown.contains(document.activeElement) ? document.activeElement.id : ""
       shown.replaceWith(document.importNode(made, true))
-      window.htmx.process(document.getElementById("exports"))
-      if (focus) document.getElementById(focus)?.focus()
+      window.htmx.process(byId("exports"))
+      if (focus) byId(focus)?.focus()
     } catch { /* the next beat asks again; a lost connection is said elsewhere */ }
   }
   setInterval(watch, 2000)

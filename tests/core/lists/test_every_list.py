@@ -23,6 +23,7 @@ from core.lists.models import SavedView
 from core.studies.lists import STUDIES
 from core.studies.models import Study
 from core.tenancy.sessions import all_tenants
+from core.work.models import Notice
 from plugin_sdk.lists import ListSpec
 from plugins.consultation.models import Request
 from plugins.consultation.requests.lists import COMPLETED, PENDING, REQUESTS
@@ -128,6 +129,25 @@ def test_walking_all_pages_there_and_back_meets_each_row_once_whatever_the_sort(
     last = f"{desk.root}{PATH[name]}?{only(name)}&limit=3&sort=-{sort}&before={met[-1]}"
     back = walk(desk, last, "prev")
     assert [i for p in reversed(back) for i in p] == met[:-1]
+
+
+def numbers_of(page: str) -> list[int]:
+    return [int(n) for n in re.findall(r'<td class="num ink3 no">(\d+)</td>', page)]
+
+
+@names
+def test_a_row_found_in_the_middle_of_a_list_has_the_number_it_has_there_and_paging_goes_on_from_it(
+    world: World, make_rows: Callable[..., list[str]], name: str
+) -> None:
+    make_rows(name, 8)
+    desk, url = Desk(reader_of(world, name)), f"{PATH[name]}?{only(name)}&limit=3"
+    order = [i for p in walk(desk, desk.root + url) for i in p]
+    page = desk.page(f"{url}&at={order[4]}")
+    assert ids(page) == order[4:7] and numbers_of(page) == [5, 6, 7] and "第 5-7 条" in page
+    following = desk.client.get(link(page, "next")).get_data(as_text=True)
+    assert ids(following) == order[7:] and numbers_of(following) == [8]
+    former = desk.client.get(link(page, "prev")).get_data(as_text=True)
+    assert ids(former) == order[1:4] and numbers_of(former) == [2, 3, 4]
 
 
 @names
@@ -376,6 +396,19 @@ def test_the_poll_does_not_keep_a_session_alive(world: World) -> None:
     assert _seen(world.technician) == seen
     desk.page("/studies")
     assert _seen(world.technician) > seen
+
+
+def test_the_poll_of_a_list_brings_the_counts_of_the_top_bar(world: World) -> None:
+    desk = Desk(world.technician)
+    asked = f"/lists/studies/fresh?mark={mark(desk.page('/studies'))}"
+    quiet = desk.get(asked)
+    with world.app.app_context(), all_tenants(write=True) as db:
+        for todo in (False, True, True):
+            db.add(Notice(tenant_id=world.hospital.id, account_id=world.technician.account.id, kind="upload.done", ref="",
+                          at=clock.now(), todo=todo))
+    told = desk.get(asked, If_None_Match=quiet.headers["ETag"])
+    assert told.status_code == 200
+    assert dict(re.findall(r'id="count-(\w+)"[^>]*>(\d*)<', told.get_data(as_text=True))) == {"notices": "1", "todos": "2"}
 
 
 def _seen(member: Member) -> Any:
