@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from core import clock
-from core.access.models import LinkView, PublicLink
+from core.access.models import LinkView, PublicLink, StudyAccess
 from core.accounts.sessions import digest
 from core.audit import chain
 from core.tenancy.sessions import all_tenants
@@ -117,14 +117,16 @@ def through(house: Application, public_id: str, keys: Sequence[str], *, write: b
 
 
 def sweep(house: Application) -> None:
-    """Log the end of links whose time came, and forget openings that ended a day ago."""
+    """Log the end of links whose time came, and forget openings, of links and of the viewer, that ended a day ago."""
     at = clock.now()
     with all_tenants(write=True) as db:
         ended = sa.select(PublicLink).where(PublicLink.noted_at.is_(None), PublicLink.expires_at <= at)
         for row in db.scalars(ended.order_by(PublicLink.tenant_id, PublicLink.id).limit(1000)):
             row.noted_at = at
             chain.append(db, tenant_id=row.tenant_id, account_id=0, kind="link.expired", ref=row.ref, link=row.public_id)
-        db.execute(sa.delete(LinkView).where(LinkView.until < at - timedelta(days=1)).execution_options(synchronize_session=False))
+        yesterday = at - timedelta(days=1)
+        for old in (sa.delete(LinkView).where(LinkView.until < yesterday), sa.delete(StudyAccess).where(StudyAccess.expires_at < yesterday)):
+            db.execute(old.execution_options(synchronize_session=False))
 
 
 def _way(house: Application, row: PublicLink | None) -> Way:

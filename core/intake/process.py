@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 BATCH, BATCH_BYTES = 40, 256 * 1024**2
 HEAD = 4
+WATCHED = timedelta(minutes=1)
+"""Who uploads sees a batch shorter than this to its end; the end of a longer one, or files left out, are said in a notice."""
 
 
 def process_upload(ctx: TenantCtx, *, upload: str) -> None:
@@ -62,8 +65,10 @@ def finish(ctx: TenantCtx, upload: str) -> None:
         if row.state == "done":
             return
         row.state, row.done_at = "done", clock.now()
+        first: Study | None = None
         for study_id, counts in queries.counts_by_study(writing, row.id).items():
             study = writing.db.get_one(Study, study_id)
+            first = first or study
             if study.complete_at is None:
                 study.complete_at = clock.now()
                 writing.emit(StudyComplete(study_id=study_id, how="manifest"))
@@ -74,7 +79,12 @@ def finish(ctx: TenantCtx, upload: str) -> None:
                     duplicate=counts["duplicate"], held=counts["held"],
                 )
             )
-        log.info("upload done", extra={"upload_id": row.public_id, "files": queries.counts(writing, row.id)["files"]})
+        total = queries.counts(writing, row.id)
+        left = total["held"] + total["refused"]
+        if row.done_at - row.created_at > WATCHED or left:
+            ref = f"studies:study:{first.public_id}" if first else f"intake:upload:{row.public_id}"
+            writing.notify("upload.done", users=[row.created_by], ref=ref, files=total["files"], left=left)
+        log.info("upload done", extra={"upload_id": row.public_id, "files": total["files"]})
 
 
 @contextmanager

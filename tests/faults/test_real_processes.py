@@ -153,9 +153,10 @@ def test_the_job_of_a_killed_worker_is_done_by_another_within_90_seconds(
 
 @pytest.mark.long
 def test_a_worker_that_was_stopped_and_wakes_writes_nothing(place: Callable[..., Place]) -> None:
+    """Stopped with the job taken and nothing written yet: one stopped while it writes holds SQLite's only write lock."""
     at = place(workers=2)
     for name in ("worker0", "worker1"):
-        at.house.part(name).extra["TELERAD_FAULT"] = "job.handled:hang:1:8"
+        at.house.part(name).extra["TELERAD_FAULT"] = "job.taken:hang:1:8"
     at.house.start()
     enqueue(at.app.house, at)
     until(60, lambda: running(at))

@@ -10,7 +10,7 @@ import requests
 import sqlalchemy as sa
 
 from core import clock
-from core.access import openings
+from core.access import doors, openings
 from core.access.models import StudyAccess
 from core.accounts.login import by_token
 from core.studies.models import Instance, Series, Study
@@ -180,6 +180,17 @@ def test_an_opening_ends_with_its_time(world, opening, ask):
     with all_tenants(write=True) as session:
         session.get(StudyAccess, opening).expires_at = clock.now() - timedelta(seconds=1)
     assert ask(world.reader, "/studies", access=opening).status_code == 404
+
+
+def test_openings_that_ended_a_day_ago_are_forgotten_and_no_others(world, app):
+    ended, lately, alive = (open_for(app, world, world.alice, world.a) for _ in range(3))
+    with all_tenants(write=True) as session:
+        session.get(StudyAccess, ended).expires_at = clock.now() - timedelta(days=1, minutes=1)
+        session.get(StudyAccess, lately).expires_at = clock.now() - timedelta(hours=23)
+    doors.sweep(app.house)
+    with all_tenants() as session:
+        left = set(session.scalars(sa.select(StudyAccess.id).where(StudyAccess.id.in_([ended, lately, alive]))))
+    assert left == {lately, alive}
 
 
 def test_an_opening_of_ones_own_study_shows_hidden_series_and_nothing_else(world, app, ask):

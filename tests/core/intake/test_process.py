@@ -26,12 +26,13 @@ from core.store.blobs import sha256_of, storage_key
 from core.store.models import Blob
 from core.studies.models import Instance, Study
 from core.tenancy.sessions import all_tenants
-from core.work.models import Job
+from core.work.models import Job, Notice
 from tests.conftest import World
 from tests.core.intake.objects import images, packed, sample
 from tests.core.intake.test_tus import begin
 from tests.core.intake.test_uploads import outcomes, send
 from tests.core.intake.test_who_it_belongs_to import rows_of
+from tests.desk import Desk
 
 ROOT = Path(__file__).parents[3]
 RUN = """
@@ -87,6 +88,35 @@ def process(world: World, upload: str) -> None:
 
 def result(world: World, upload: str) -> dict[str, Any]:
     return world.technician.call("GET", f"/uploads/{upload}").get_json()  # type: ignore[no-any-return]
+
+
+def told(world: World) -> list[tuple[str, dict[str, Any]]]:
+    with world.app.app_context(), all_tenants() as db:
+        mine = sa.select(Notice.ref, Notice.facts).where(
+            Notice.account_id == world.technician.account.id, Notice.kind == "upload.done"
+        )
+        return [(row.ref, row.facts) for row in db.execute(mine.order_by(Notice.id))]
+
+
+def test_the_end_of_an_upload_is_told_when_it_was_long_or_left_files_out_and_not_otherwise(world: World) -> None:
+    one, two, three = (data for data in images(3))
+    process(world, receive_only(world, "one.dcm", one))
+    assert told(world) == []
+    long = receive_only(world, "two.dcm", two)
+    clock.shift(timedelta(minutes=2))
+    process(world, long)
+    [study] = {row.public_id for row in rows_of(world, Study)}
+    assert told(world) == [(f"studies:study:{study}", {"files": 1, "left": 0})]
+    part = receive_only(world, "both.zip", packed({"three.dcm": three, "letter.dcm": b"no image" * 40}))
+    process(world, part)
+    process(world, part)
+    assert told(world)[1:] == [(f"studies:study:{study}", {"files": 2, "left": 1})]
+    none = receive_only(world, "letter.dcm", b"no image" * 50)
+    process(world, none)
+    assert told(world)[2:] == [(f"intake:upload:{none}", {"files": 1, "left": 1})]
+    desk = Desk(world.technician)
+    assert "共 2 个文件，未收 1 个" in desk.page("/notices")
+
 
 
 def parts(world: World) -> list[str]:
