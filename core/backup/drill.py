@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ from core.studies.models import Study
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
 from core.work.models import Lease
+from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.ids import row_id
 
 if TYPE_CHECKING:
@@ -94,25 +95,42 @@ def weekly(house: Application) -> None:
         log.error("drill failed", extra={"reason": problem})
 
 
-def state() -> tuple[bool, str]:
-    """Whether a drill passed in the last 8 days, for the doctor; a younger house is well without one."""
-    at = clock.now()
+@dataclass(frozen=True)
+class Standing:
+    """:ivar good: done in the last 8 days, or the house is younger than that; :ivar at: when it was last done, in UTC"""
+
+    good: bool
+    at: datetime | None
+
+
+def standing(name: str) -> Standing:
+    """How a drill (``PASSED``) or a good backup (``create.VERIFIED``) stands."""
     with all_tenants() as session:
-        row = session.get(Lease, PASSED)
+        row = session.get(Lease, name)
         first = session.scalar(sa.select(sa.func.min(Tenant.created_at)))
-    if row is None or row.ran_at is None:
-        return first is None or at - first < OLD, "no drill yet: telerad drill"
-    return at - row.ran_at < OLD, f"passed {row.ran_at:%Y-%m-%d %H:%M} UTC"
+    last = row.ran_at if row is not None else None
+    since = last or first
+    return Standing(since is None or clock.now() - since < OLD, last)
+
+
+def overdue() -> list[tuple[object, datetime | None, str]]:
+    """What the pages of operators say in red until it is done: its name, when it was last done, and the command."""
+    named = (
+        (create.VERIFIED, _l("8 天内没有完整的备份"), "telerad backup create"), (PASSED, _l("8 天内没有通过恢复演练"), "telerad drill"),
+    )
+    return [(title, found.at, command) for name, title, command in named if not (found := standing(name)).good]
+
+
+def state() -> tuple[bool, str]:
+    """How the drill stands, for the doctor."""
+    found = standing(PASSED)
+    return found.good, f"passed {found.at:%Y-%m-%d %H:%M} UTC" if found.at else "no drill yet: telerad drill"
 
 
 def backup_state() -> tuple[bool, str]:
-    """When the last good backup was made; a house younger than 8 days is well without one."""
-    with all_tenants() as session:
-        row = session.get(Lease, create.VERIFIED)
-        first = session.scalar(sa.select(sa.func.min(Tenant.created_at)))
-    if row is None or row.ran_at is None:
-        return first is None or clock.now() - first < OLD, "none yet: telerad backup create FOLDER"
-    return clock.now() - row.ran_at < OLD, f"{row.ran_at:%Y-%m-%d %H:%M} UTC"
+    """How the last good backup stands, for the doctor."""
+    found = standing(create.VERIFIED)
+    return found.good, f"{found.at:%Y-%m-%d %H:%M} UTC" if found.at else "none yet: telerad backup create FOLDER"
 
 
 def _prepare(house: Application, place: Path) -> None:

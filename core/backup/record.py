@@ -99,6 +99,22 @@ def read(folder: Path, vault: Vault, *, name: str = RECORD) -> Record:
         raise BackupRefused(f"{folder}: {RECORD} is not whole") from None
 
 
+def newest(series: Path, vault: Vault, *, until: datetime) -> tuple[Path | None, list[str]]:
+    """The newest backup in a folder of backups whose database was photographed no later than ``until``.
+
+    :return: its folder, None when there is none so old; why folders that hold no backup with this key were passed over
+    """
+    found: list[tuple[datetime, Path]] = []
+    over = []
+    for folder in sorted(p for p in series.iterdir() if p.is_dir()) if series.is_dir() else ():
+        try:
+            found.append((read(folder, vault).at, folder))
+        except BackupRefused as refused:
+            over.append(str(refused.sentence))
+    old = [each for each in found if each[0] <= until]
+    return (max(old)[1] if old else None), over
+
+
 def listing(folder: Path, vault: Vault) -> Iterator[Kept]:
     """Every file of a backup. :raise Unsealable: the list was changed"""
     held = b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,13 +34,23 @@ def backup_key(file: Path) -> None:
 @backup.command("create")
 @click.argument("folder", type=FOLDER)
 @click.option("--base", type=FOLDER, help="An earlier backup: what it has is linked, not copied.")
+@click.option("--series", is_flag=True, help="FOLDER holds backups: add one named by its time, based on the newest.")
 @click.pass_context
-def backup_create(context: click.Context, folder: Path, base: Path | None) -> None:
+def backup_create(context: click.Context, folder: Path, base: Path | None, series: bool) -> None:
     """Make a backup in the empty FOLDER and verify it; exit 1 when something is missing in it."""
-    from core.backup import create, vault
+    from core import clock
+    from core.backup import create, record, vault
 
+    if series and base is not None:
+        raise click.UsageError("--series finds its base itself")
     with house_of(context, upgrade=False) as house:
-        found = create.create(house, folder, vault.vault_of(house.config.backup_key), base=base)
+        key, at = vault.vault_of(house.config.backup_key), clock.now()
+        if series:
+            base, over = record.newest(folder, key, until=at)
+            for sentence in over:
+                click.echo(f"passed over: {sentence}", err=True)
+            folder = folder / f"{at:%Y%m%dT%H%M%SZ}"
+        found = create.create(house, folder, key, base=base)
     made = found.record
     click.echo(f"{made.id}: {made.files} files, {made.bytes} bytes, {made.copied} copied, {made.linked} linked")
     _say(context, found)
@@ -61,17 +72,36 @@ def backup_verify(context: click.Context, folder: Path, deep: bool) -> None:
 @cli.command()
 @click.argument("path")
 @click.option("--into", type=FOLDER, help="An empty data folder; TELERAD_DATABASE_URL must name an empty database.")
+@click.option("--at", metavar="TIME", help="PATH holds backups: the newest one made by then, as 2026-11-25T09:00+08:00; UTC without a zone.")
 @click.option("--damaged", is_flag=True, help="Go on when files of the backup are missing or changed; they are named.")
 @click.option("--confirm", is_flag=True, help="With release: let everything go.")
 @click.pass_context
-def restore(context: click.Context, path: str, into: Path | None, damaged: bool, confirm: bool) -> None:
+def restore(context: click.Context, path: str, into: Path | None, at: str | None, damaged: bool, confirm: bool) -> None:
     """Put the backup PATH back --into an empty place; `restore release --confirm` then lets work go out again."""
     if path == "release":
         _release(context, confirm=confirm)
     elif into is None:
         raise click.UsageError("restore PATH --into DATA, or restore release --confirm")
     else:
-        _restore(context, Path(path), into, damaged=damaged)
+        _restore(context, Path(path) if at is None else _until(context, Path(path), at), into, damaged=damaged)
+
+
+def _until(context: click.Context, series: Path, text: str) -> Path:
+    """The backup that a restore to a time takes: what came after it is not there."""
+    from core.backup import record, vault
+
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text}: no time; as 2026-11-25T09:00+08:00", param_hint="--at") from None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    chosen, over = record.newest(series, vault.vault_of(config_of(context).backup_key), until=at)
+    for sentence in over:
+        click.echo(f"passed over: {sentence}", err=True)
+    if chosen is None:
+        raise DomainError(f"{series}: no backup made by {at.isoformat()}")
+    click.echo(f"taken: {chosen.name}")
+    return chosen
 
 
 def _restore(context: click.Context, path: Path, into: Path, *, damaged: bool) -> None:

@@ -30,3 +30,28 @@ def reconcile(context: click.Context, deep: bool, repair: bool, code: str | None
             left += not found.mended
     if left:
         context.exit(1)
+
+
+@cli.command("rebuild-index")
+@click.option("--tenant", "code", help="One hospital only.")
+@click.pass_context
+def rebuild_index(context: click.Context, code: str | None) -> None:
+    """Make the rows of studies again out of images and manifests, when the database was lost; exit 1 when any is left.
+
+    Stop everything else first, and make the hospitals under their old codes.
+    """
+    from core.reconcile import rebuild
+
+    with house_of(context, upgrade=True) as house:
+        if code is not None and house.tenant_by_code(code) is None:
+            raise click.UsageError(f"no tenant {code}")
+        adopted = left = 0
+        for found in rebuild.rebuild(house, code=code):
+            if found.kind == "bytes.no_row" and found.mended:
+                adopted += 1
+                continue
+            click.echo(found)
+            left += not found.mended
+    click.echo(f"{adopted} files have their rows again")
+    if left:
+        context.exit(1)

@@ -31,9 +31,10 @@ YOUNG = timedelta(hours=1)
 NAME = re.compile(r"(?P<sha256>[0-9a-f]{64})\.(?P<gen>\d+)")
 
 
-def compare(house: Application, tenant: Tenant, *, repair: bool) -> Iterator[Difference]:
+def compare(house: Application, tenant: Tenant, *, repair: bool, young: timedelta = YOUNG) -> Iterator[Difference]:
+    """:param young: bytes younger than this are left alone"""
     with Parser() as parser:
-        for path, sha256, gen in _files(house.config.blobs / "t" / tenant.code / "o"):
+        for path, sha256, gen in _files(house.config.blobs / "t" / tenant.code / "o", young):
             if _has_row(tenant.id, sha256, gen):
                 continue
             what = _adopt(house, tenant, path, sha256, gen, parser) if repair else ""
@@ -43,12 +44,12 @@ def compare(house: Application, tenant: Tenant, *, repair: bool) -> Iterator[Dif
             )
 
 
-def _files(root: Path) -> Iterator[tuple[Path, str, int]]:
+def _files(root: Path, young: timedelta) -> Iterator[tuple[Path, str, int]]:
     """Objects old enough, with digest and generation. Whole folders are never held in memory at once."""
-    old = time.time() - YOUNG.total_seconds()
+    old = time.time() - young.total_seconds()
     for path in root.glob("*/*/*"):
         name = NAME.fullmatch(path.name)
-        if name is not None and path.stat().st_mtime < old:
+        if name is not None and path.stat().st_mtime <= old:
             yield path, name["sha256"], int(name["gen"])
 
 

@@ -12,6 +12,7 @@ from flask_wtf.csrf import generate_csrf
 
 from core import clock
 from core.accounts import browser_key, login
+from core.backup import drill
 from core.web import slots
 from core.web.gate import OPERATOR, access_of
 from core.web.i18n import language
@@ -20,6 +21,8 @@ from plugin_sdk.i18n import now as translate
 
 if TYPE_CHECKING:
     from core.host.house import Application
+
+WORKBENCH = "account.workbench"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,7 @@ def install(app: Flask, house: Application) -> None:
             "user": {"name": principal.account.name, "id": principal.account.public_id} if principal else None,
             "menu": menu_of(house, ctx) if ctx else platform_menu(house) if platform else [],
             "fallen": fallen(house, ctx) if ctx else [],
+            "overdue": drill.overdue() if ctx is None and is_operator() and (platform or request.endpoint == WORKBENCH) else [],
             "urls": _urls(ctx, signed_in=principal is not None),
             "slot": partial(slots.fill, ctx) if ctx else (lambda name, **given: []),
             "slot_tabs": partial(slots.tabs, ctx) if ctx else (lambda name: []),
@@ -80,13 +84,14 @@ def menu_of(house: Application, ctx: Any) -> list[Entry]:
     ]
 
 
+def is_operator() -> bool:
+    principal = g.get("principal")
+    return principal is not None and principal.account.platform_role == OPERATOR
+
+
 def on_platform() -> bool:
     """Whether this page belongs to the platform and to somebody who may open it."""
-    principal = g.get("principal")
-    return (
-        request.endpoint is not None and access_of(current_app, request.endpoint).kind == "operator"
-        and principal is not None and principal.account.platform_role == OPERATOR
-    )
+    return request.endpoint is not None and access_of(current_app, request.endpoint).kind == "operator" and is_operator()
 
 
 def platform_menu(house: Application) -> list[Entry]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
+from contextvars import Context
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,14 +15,20 @@ import pytest
 import sqlalchemy as sa
 
 from core import clock
+from core.accounts.models import Account
 from core.app import TeleradFlask
 from core.backup import create, drill
 from core.backup.record import FILES
 from core.backup.vault import BackupRefused, Vault, make_key
 from core.run import doctor
+from core.tenancy.sessions import all_tenants
+from core.web.gate import OPERATOR
+from core.work.models import Lease
 from plugin_sdk.db import db
+from tests.conftest import Member
 from tests.core.backup.places import Place, new_place
 from tests.core.backup.test_backup import flip, one_file
+from tests.desk import Desk
 
 
 @pytest.fixture
@@ -83,6 +91,31 @@ def test_the_doctor_complains_when_no_drill_passed_for_eight_days(place: Place, 
     assert drill.state()[0]
     clock.shift(timedelta(days=9))
     assert not drill.state()[0] and not drill.backup_state()[0]
+
+
+def test_operators_see_in_red_what_is_overdue_and_nobody_else_does(place: Place, tmp_path: Path) -> None:
+    operator = place.world.h_admin
+    with all_tenants(write=True) as session:
+        session.get_one(Account, operator.account.id).platform_role = OPERATOR
+
+    def said(member: Member, path: str) -> list[str]:
+        """In a context without the place's own, as a request comes."""
+        page = Context().run(lambda: Desk(member).client.get(path).get_data(as_text=True))
+        return re.findall(r'<div class="note error strip" role="alert">.*?</div>', page)
+
+    assert drill.drill(place.house, tmp_path / "drill").problems == []
+    create.create(place.house, tmp_path / "backup", Vault())
+    clock.shift(timedelta(days=7))
+    assert said(operator, "/") == []
+    clock.shift(timedelta(days=2))
+    backup, drilled = said(operator, "/")
+    assert "8 天内没有完整的备份" in backup and "最近一次" in backup and "telerad backup create" in backup
+    assert "8 天内没有通过恢复演练" in drilled and "telerad drill" in drilled
+    assert said(operator, "/admin/plugins") == [backup, drilled]
+    assert said(operator, f"/t/{operator.tenant.code}/") == said(place.world.g_admin, "/") == []
+    with all_tenants(write=True) as session:
+        session.execute(sa.delete(Lease).where(Lease.name == drill.PASSED))
+    assert "从未做过" in said(operator, "/")[1]
 
 
 def test_a_drill_without_room_for_two_copies_is_refused(
