@@ -1,5 +1,6 @@
 // The report workspace: one page for writing, reviewing and looking. Server, draft, windows, images and keys have files of their own.
 import { makeDraft, same, textOf } from "./workspace-draft.js"
+import { makeAsides } from "./workspace-asides.js"
 import { makeConflict } from "./workspace-conflict.js"
 import { makePictures, makeViewer } from "./workspace-images.js"
 import { installKeys } from "./workspace-keys.js"
@@ -15,7 +16,7 @@ const root = byId("ws"), page = JSON.parse(root.dataset.page), words = JSON.pars
 const fields = { findings: byId("findings"), impression: byId("impression") }, radios = [...byId("result").querySelectorAll("input")]
 const RENEW = 30000, AGAIN = 5000, QUIET_AFTER = 300000 // ms: heartbeat, one that failed, nobody there
 const fill = (text, values) => Object.entries(values).reduce((all, [name, value]) => all.replaceAll(`{${name}}`, value), text)
-const clock = (at, seconds = true) => new Intl.DateTimeFormat("zh-CN", { timeZone: page.zone, hour12: false, hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }) }).format(new Date(at))
+const clock = (at, seconds = true, day = false) => new Intl.DateTimeFormat("zh-CN", { timeZone: page.zone, hour12: false, hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }), ...(day && { month: "2-digit", day: "2-digit" }) }).format(new Date(at))
 const writes = page.mode !== "read"
 const is = { ready: !writes, passive: false, lost: false, differs: false, busy: false }
 let version = page.version, lastAlive = Date.now(), activeSince = true, undo = null, windows = null
@@ -36,7 +37,16 @@ const write = (text) => {
 const plain = (text) => `${words.findings}\n${text.findings}\n\n${words.impression}\n${text.impression}`
 const changed = () => { record.refresh(); if (draft) { draft.touch(); connection.keep(draft) } }
 const pictures = makePictures({ call, url: page.urls.api, base: page.urls.captures, captures: page.captures, words, onChange: () => changed() })
-const record = makeRecord({ versions: page.versions, read, words, fill, clock })
+const record = makeRecord({
+  versions: page.versions, asides: page.asides, read, words, fill, clock, plain,
+  restore(text) {
+    if (!may()) return
+    if (same(text, read())) { toast(words.same); return }
+    replace(text, words.restored)
+    show(0)
+  },
+})
+const putAside = makeAsides({ call, url: page.urls.asides, words, stored: (aside) => record.putAside(aside) })
 const may = () => writes && is.ready && !is.passive && !is.lost
 const draw = () => {
   Object.values(fields).forEach((field) => { field.readOnly = !may() })
@@ -44,7 +54,7 @@ const draw = () => {
   pictures.edit(may())
   byId("ws-passive").hidden = !is.passive
   byId("ws-lost").hidden = !is.lost
-  for (const button of document.querySelectorAll("[data-event], [data-begin], #ws-save, #ws-reset, #ws-undo-do")) {
+  for (const button of document.querySelectorAll("[data-event], [data-begin], #ws-save, #ws-reset, #ws-undo-do, #ws-restore")) {
     const why = connection.offline ? words.wait : is.differs && button.dataset.report !== undefined ? words.differs : is.passive ? words.other : ""
     button.disabled = Boolean(why) || is.busy || is.lost || button.dataset.begin === undefined && !may()
     button.title = why
@@ -66,7 +76,7 @@ const saveState = (tone, icon, text) => {
   box.className = `saved ${tone}`
   box.replaceChildren(Object.assign(document.createElement("i"), { className: `ti ti-${icon}`, ariaHidden: "true" }), text)
 }
-const connection = makeConnection({ id: page.id, key: root.dataset.key, user: document.documentElement.dataset.user, words, fill, read, plain, onChange: () => draw() })
+const connection = makeConnection({ id: page.id, key: root.dataset.key, user: document.documentElement.dataset.user, words, fill, read, plain, putAside, onChange: () => draw() })
 const lose = (error) => {
   is.lost = true
   draft?.stop()
@@ -78,9 +88,9 @@ const lose = (error) => {
   draw()
 }
 const conflict = makeConflict({
-  words, fill, clock, plain, read,
+  words, fill, clock, plain, read, putAside,
   opened() { saveState("lost", "alert-circle", words.unsaved) },
-  chosen(text, sentence) { if (text) replace(text, sentence); draft.goOn(); draft.save() },
+  chosen(text, sentence) { if (text) replace(text, sentence); draft.goOn(); if (draft.dirty()) draft.save(); else connection.drop() },
 })
 const tell = (what, facts) => ({
   changed: () => saveState("", "pencil", words.unsaved),
