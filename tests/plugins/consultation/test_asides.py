@@ -24,6 +24,7 @@ from plugins.consultation.requests import queries
 from tests.conftest import Member, World
 from tests.desk import Desk
 from tests.plugins.consultation.test_main_job import WORDS, ask, step
+from tests.plugins.consultation.test_races import ROUNDS, race
 from tests.plugins.consultation.test_report_page import capture
 
 MINE = {"findings": "这里输入的内容", "impression": "未见异常。", "positive": None, "images": []}
@@ -125,6 +126,17 @@ def test_the_same_text_twice_is_one_row_kept_from_the_last_time_on(world: World,
     assert kept(world.reader, request) == [MINE["findings"], MINE["findings"] + "。"]
     clock.shift(timedelta(days=20))
     assert len(kept(world.reader, request)) == 2
+
+
+def test_the_same_text_sent_twice_at_once_is_one_row(world: World, make_study: Callable[..., Study]) -> None:
+    requests = [accepted(world, make_study) for _ in range(ROUNDS)]
+    calls = [
+        {"path": f"/t/{world.group.code}/diagnosis/{r['id']}/report/asides", "method": "POST", "body": MINE} for r in requests
+    ]
+    ours, theirs = race(world, [(world.reader, calls), (world.reader, calls)])
+    for request, a, b in zip(requests, ours, theirs, strict=True):
+        assert (a["status"], b["status"], a["body"]["aside"]["id"]) == (200, 200, b["body"]["aside"]["id"])
+        assert rows(request, world) == 1
 
 
 def test_no_text_and_what_the_draft_has_anyway_keep_nothing(world: World, make_study: Callable[..., Study]) -> None:
