@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests import once
 from tests.e2e.desk import CHROMIUM
-from tests.e2e.product import Product
+from tests.e2e.product import Product, demo
 from tests.e2e.stage import Requests, furnish
 
 expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
@@ -16,8 +20,12 @@ expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 
 @pytest.fixture(scope="session")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Product, Requests]]:
-    product = Product(tmp_path_factory.mktemp("furnished"))
-    requests = furnish(product)
+    def make(data: Path) -> None:
+        (data / "requests.json").write_text(json.dumps(asdict(furnish(data))), encoding="ascii")
+
+    data = tmp_path_factory.mktemp("furnished")
+    once.copy_of(tmp_path_factory, "furnished", make, data)
+    product, requests = Product(data), Requests(**json.loads((data / "requests.json").read_text(encoding="ascii")))
     product.start()
     yield product, requests
     product.stop()
@@ -26,8 +34,10 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Produc
 @pytest.fixture(scope="module")
 def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The product with the demo house; a module's ``DEMO`` are arguments of that command."""
-    made = Product(tmp_path_factory.mktemp("product"))
-    made.command("demo", *getattr(request.module, "DEMO", ()))
+    words: tuple[str, ...] = getattr(request.module, "DEMO", ())
+    data = tmp_path_factory.mktemp("product")
+    once.copy_of(tmp_path_factory, "demo" + "".join(words), lambda place: demo(place, *words), data)
+    made = Product(data)
     made.start()
     yield made
     made.stop()

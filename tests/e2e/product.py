@@ -21,6 +21,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def demo(data: Path, *words: str) -> None:
+    """Make the demo house in a data folder."""
+    made = Product(data)
+    made.command("demo", *words)
+    made.log.close()
+    (data / "product.log").unlink()
+
+
 class Product:
     """Start, ask, stop."""
 

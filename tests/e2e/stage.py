@@ -31,8 +31,9 @@ from core.studies.models import Patient
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
 from core.work import runner
+from plugin_sdk.db import db as flask_db
 from tests.conftest import Member
-from tests.e2e.product import Product
+from tests.e2e.product import demo
 from tests.plugins.consultation.test_main_job import WORDS, step
 
 OPERATOR = seed.OPERATOR.phone
@@ -69,10 +70,10 @@ def member(app: TeleradFlask, phone: str) -> Member:
     return Member(app, account, tenant, person.role, token)
 
 
-def furnish(product: Product) -> Requests:
-    """Fill the demo before it starts: six studies, six requests of different states."""
-    product.command("demo")
-    app = open_house(str(product.data))
+def furnish(data: Path) -> Requests:
+    """Make a demo house that nobody started yet: six studies, six requests of different states."""
+    demo(data)
+    app = open_house(str(data))
     studies = [s["id"] for s in member(app, "13800000002").call("GET", "/studies").get_json()["items"]]
     add_study(app)
     doctor, reader, reviewer = member(app, "13800000002"), member(app, READER), member(app, REVIEWER)
@@ -97,6 +98,8 @@ def furnish(product: Product) -> Requests:
     with app.app_context():
         runner.drain(app.house)
     _small_things(app)
+    with app.app_context():
+        flask_db.engine.dispose()
     return made
 
 

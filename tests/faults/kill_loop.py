@@ -257,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"seed {asked.seed}", flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        with postgres.running() if asked.database == "postgresql" else nullcontext("") as url:
+        with postgres.running(durable=True) if asked.database == "postgresql" else nullcontext("") as url:
             said = run(folder, kills=asked.kills, objects=asked.objects, database=url, seed=asked.seed)
         if said["broken_count"]:
             print((folder / "data" / "parts.log").read_text(errors="replace")[-6000:], file=sys.stderr)

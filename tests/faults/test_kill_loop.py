@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.sqlite]
 
 @pytest.fixture
 def postgresql() -> Iterator[str]:
-    with postgres.running() as url:
+    with postgres.running(durable=True) as url:
         yield url
 
 

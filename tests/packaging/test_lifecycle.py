@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pydicom.data import get_testdata_file
 
 from tests import postgres
 from tests.packaging.conftest import Environment
@@ -198,7 +199,8 @@ class Site:
 @pytest.fixture
 def site(make_env: Callable[[], Environment], database: str, tmp_path: Path) -> Iterator[Site]:
     made = Site(make_env(), database, tmp_path)
-    made.telerad("demo")
+    made.telerad("demo", "--no-studies")
+    made.telerad("ingest", str(get_testdata_file("CT_small.dcm")), "--tenant", "HDEMO")
     yield made
     made.engine.dispose()
 
