@@ -1,6 +1,7 @@
 // The report workspace: one page for writing, reviewing and looking. Server, draft, windows, images and keys have files of their own.
 import { makeDraft, same, textOf } from "./workspace-draft.js"
 import { makeAsides } from "./workspace-asides.js"
+import { makeClaim } from "./workspace-claim.js"
 import { makeConflict } from "./workspace-conflict.js"
 import { makePictures, makeViewer } from "./workspace-images.js"
 import { installKeys } from "./workspace-keys.js"
@@ -14,12 +15,11 @@ const { newKey, toast } = window.telerad
 const byId = (id) => document.getElementById(id)
 const root = byId("ws"), page = JSON.parse(root.dataset.page), words = JSON.parse(root.dataset.words)
 const fields = { findings: byId("findings"), impression: byId("impression") }, radios = [...byId("result").querySelectorAll("input")]
-const RENEW = 30000, AGAIN = 5000, QUIET_AFTER = 300000 // ms: heartbeat, one that failed, nobody there
 const fill = (text, values) => Object.entries(values).reduce((all, [name, value]) => all.replaceAll(`{${name}}`, value), text)
 const clock = (at, seconds = true, day = false) => new Intl.DateTimeFormat("zh-CN", { timeZone: page.zone, hour12: false, hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }), ...(day && { month: "2-digit", day: "2-digit" }) }).format(new Date(at))
 const writes = page.mode !== "read"
 const is = { ready: !writes, passive: false, lost: false, differs: false, busy: false }
-let version = page.version, lastAlive = Date.now(), activeSince = true, undo = null, windows = null
+let version = page.version, undo = null, windows = null
 
 const { call } = makeServer()
 
@@ -185,7 +185,7 @@ const open = async () => {
     const badge = document.querySelector("#ws-claim .st")
     badge.className = "st st-work"
     badge.replaceChildren(Object.assign(document.createElement("i"), { className: "ti ti-pencil", ariaHidden: "true" }), there.label)
-    renewed(there)
+    claim.shown(there)
   } catch (error) {
     if (error instanceof Offline) setTimeout(open, 3000)
     else if (error.code === "stale-version" || error.code === "invalid-transition") location.reload()
@@ -221,27 +221,10 @@ const takeBack = () => {
   changed()
 }
 
-// --- the claim: only a key or a pointer moves its end; nobody there for a while, no beat, and the session may end
-const renewed = ({ claim }) => { if (claim && byId("ws-until")) byId("ws-until").textContent = fill(words.until, { time: clock(claim.until, false) }) }
-const renew = async () => {
-  if (!writes || is.lost || page.opens || Date.now() - lastAlive > QUIET_AFTER) return
-  const active = activeSince
-  activeSince = false
-  try {
-    renewed(await call(`${page.urls.api}/renew`, { method: "POST", json: { active }, key: "" }))
-    if (!draft.isOffline) connection.up(draft)
-  } catch (error) {
-    activeSince ||= active
-    if (error instanceof Offline) { connection.down(draft); setTimeout(renew, AGAIN) }
-    else if ([403, 404, 409].includes(error.status)) lose(error)
-  }
-}
-const alive = () => { activeSince = true; lastAlive = Date.now() }
-for (const kind of ["keydown", "pointerdown"]) addEventListener(kind, alive, { capture: true, passive: true })
-
+const claim = makeClaim({ call, url: page.urls.api, words, fill, clock, draft, connection, lose, held: () => writes && !is.lost && !page.opens })
 const viewer = makeViewer({
   call, url: page.urls.api, studyUid: page.studyUid, words,
-  onActive() { alive(); window.postMessage({ kind: "telerad:active" }, location.origin) },
+  onActive() { claim.alive(); window.postMessage({ kind: "telerad:active" }, location.origin) },
   onMismatch(now) { is.differs = now; draw() },
   async onImage(image, answer) {
     if (!may()) return answer("refused", words.readOnly)
@@ -259,7 +242,7 @@ document.addEventListener("visibilitychange", () => { if (document.hidden && may
 addEventListener("pagehide", () => { if (draft && may()) draft.save() })
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload() })
 document.addEventListener("telerad:ending", ({ detail }) => { if (draft && may()) detail.push(draft.flush()) })
-addEventListener("online", () => { if (draft?.isOffline) draft.save(); else renew() })
+addEventListener("online", () => { if (draft?.isOffline) draft.save(); else claim.renew() })
 
 for (const field of Object.values(fields)) {
   field.addEventListener("input", changed)
@@ -310,6 +293,6 @@ if (writes) {
     onText({ text, rev, saved_at }) { write(text); draft.adopt({ rev, ...text }); tell("saved", { saved_at }) },
   })
   byId("ws-take").addEventListener("click", () => windows.take())
-  setInterval(renew, RENEW)
+  claim.start()
 } else connection.offer(page.text)
 draw()
