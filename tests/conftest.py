@@ -39,10 +39,17 @@ PASSWORD = "Secret2026$"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what has no meaning on this database, and what ``make faults`` alone runs. These are no skips."""
+    """Leave out what has no meaning on this database, and what ``make faults`` alone runs. These are no skips.
+
+    A test that never asks for the database under test says nothing new on the second one.
+    """
     server = os.environ.get("TELERAD_TEST_DATABASE") == "postgresql"
     out = {"sqlite" if server else "postgresql"} | (set() if os.environ.get("TELERAD_FAULTS") == "long" else {"long"})
-    left = [item for item in items if any(item.get_closest_marker(name) for name in out)]
+    left = [
+        item for item in items
+        if any(item.get_closest_marker(name) for name in out)
+        or (server and "database_url" not in getattr(item, "fixturenames", ()) and not item.get_closest_marker("postgresql"))
+    ]
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]

@@ -140,7 +140,7 @@ def test_an_encrypted_backup_holds_nothing_in_the_clear_and_opens_with_its_key_o
     make_key(tmp_path / "other")
     key, other = vault_of(tmp_path / "key"), vault_of(tmp_path / "other")
     create.create(place.house, tmp_path / "backup", key)
-    words = (b"DICM", b"SQLite format", b"PGDMP", place.world.hospital.name.encode(), b"/o/")
+    words = (b"DICM", b"SQLite format", b"PGDMP", place.world.hospital.name.encode(), f"{place.world.hospital.code}/o/".encode())
     for path in (tmp_path / "backup").rglob("*"):
         if path.is_file() and path.name != "backup.json":
             assert not any(word in path.read_bytes() for word in words), path
