@@ -1,4 +1,4 @@
-"""What consultation does by itself: free claims that ran out, check the projection at night."""
+"""What consultation does by itself: free claims that ran out; at night check the projection, forget texts put aside."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from plugin_sdk.consultation import CLAIMABLE, Event, State
 from plugin_sdk.errors import Conflict
-from plugins.consultation.models import Request
+from plugins.consultation.models import Aside, Request
+from plugins.consultation.reports import asides
 from plugins.consultation.requests import queries
 from plugins.consultation.requests.transition import advance
 
@@ -54,3 +55,10 @@ def verify_status(house: Any) -> None:
             if said != stored:
                 log.error("study status differed", extra={"study_id": study_id, "status": stored})
                 ctx.studies.set_status(study_id, said)
+
+
+def sweep(house: Any) -> None:
+    """Delete texts that were put aside 30 days ago, group by group."""
+    for (group_id,) in house.scan(sa.select(Aside.group_id).where(Aside.at <= house.now() - asides.KEPT).distinct()):
+        with house.system_ctx(group_id) as ctx:
+            asides.forget(ctx)

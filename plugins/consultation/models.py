@@ -131,6 +131,23 @@ class Draft(Base, TwoPartyMixin):  # type: ignore[misc, valid-type]
     saved_at: Mapped[datetime]
 
 
+class Aside(Base, TwoPartyMixin):  # type: ignore[misc, valid-type]
+    """A text that its writer gave up for another one: theirs alone for 30 days, one row per text (``sha256``)."""
+
+    __tablename__ = "consultation_aside"
+    id: Mapped[Pk]
+    public_id: Mapped[PublicId]
+    request_id: Mapped[int] = _request_id()
+    by: Mapped[int] = mapped_column(BigInt)
+    findings: Mapped[str] = mapped_column(sa.Text, default="")
+    impression: Mapped[str] = mapped_column(sa.Text, default="")
+    positive: Mapped[bool | None]
+    images: Mapped[list[str]] = mapped_column(default=list)
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    at: Mapped[datetime]
+    __table_args__ = (sa.UniqueConstraint("request_id", "by", "sha256", name="uq_consultation_aside"),)
+
+
 class ReportVersion(Base, TwoPartyMixin):  # type: ignore[misc, valid-type]
     """A numbered text. Sealed ones carry the digest of names.md; none is ever changed but in ``status``."""
 

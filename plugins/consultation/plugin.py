@@ -69,6 +69,7 @@ class Consultation(Plugin):
         reg.resource("request", "plugins.consultation.requests.queries:ref_or_404", numbers="plugins.consultation.requests.queries:numbers")
         reg.job("consultation.lapse_claims", "plugins.consultation.jobs:lapse_claims", cron="* * * * *")
         reg.job("consultation.verify_status", "plugins.consultation.jobs:verify_status", cron="40 3 * * *")
+        reg.job("consultation.sweep", "plugins.consultation.jobs:sweep", cron="50 3 * * *")
         reg.job("consultation.render", "plugins.consultation.reports.document:render_job")
         reg.listen(ReportConfirmed, "plugins.consultation.reports.document:on_confirmed")
         reg.listen(ReportAdjusted, "plugins.consultation.reports.document:on_confirmed")
@@ -134,4 +135,5 @@ AUDIT_TITLES: dict[str, object] = {
     "report.saved": _l("保存报告"),
     "report.voided": _l("作废报告"),
     "draft.saved": _l("保存草稿"),
+    "draft.discarded": _l("放弃修改"),
 }

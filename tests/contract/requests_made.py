@@ -71,6 +71,7 @@ MADE: Mapping[str, Callable[[Ids, World], dict[str, Any]]] = {
     "consultation_api.act:adjust": _event(**REASON),
     "consultation_api.act:delete_report": _event(**REASON),
     "consultation_api.save_draft": lambda ids, w: {"json": {"rev": 0, **WORDS}},
+    "workspace.put_aside": lambda ids, w: {"json": {**WORDS, "findings": f"放弃的内容{next(numbers)}。"}},
     "consultation_api.capture": lambda ids, w: {"data": {"file": (png(), "a.png")}},
     "uploads_api.multipart": lambda ids, w: {"data": {"file": (io.BytesIO(b"no image"), "a.dcm")}},
     "uploads_api.create": lambda ids, w: {"headers": {"Upload-Length": "10", "Upload-Metadata": "filename YS5kY20="}},

@@ -192,7 +192,7 @@ def test_where_the_browser_keeps_nothing_a_red_strip_offers_the_text(
     saved(page)
 
 
-def test_text_that_was_left_here_after_the_claim_was_taken_back_can_be_copied_and_removed(
+def test_text_that_was_left_here_after_the_claim_was_taken_back_can_be_copied_and_removed_once_the_server_has_it(
     world: World, accepted: dict[str, Any], sit: Callable[..., Desk]  # noqa: F811
 ) -> None:
     desk = sit(world.reader)
@@ -207,9 +207,33 @@ def test_text_that_was_left_here_after_the_claim_was_taken_back_can_be_copied_an
     expect(strip).to_be_visible()
     expect(strip).to_contain_text("本机保留有未同步的内容")
     assert "没有送到的内容。" in (strip.locator("[data-copy]").get_attribute("data-copy") or "")
+    page.route("**/report/asides", lambda route: route.abort())
+    strip.get_by_text("删除本机内容").click()
+    expect(page.locator("#toasts")).to_contain_text("未能保留您的修改")
+    expect(strip).to_be_visible()
+    assert len(kept(page)) == 1
+    page.unroute("**/report/asides")
     strip.get_by_text("删除本机内容").click()
     expect(strip).to_be_hidden()
     page.wait_for_timeout(300)
+    assert kept(page) == []
+    page.reload()
+    page.locator("#tab-record").click()
+    page.select_option("#ws-before", label=page.locator("#ws-before option", has_text="已放弃").inner_text())
+    expect(page.locator("#compare-findings del")).to_contain_text("没有送到的内容。")
+
+
+def test_text_that_was_typed_and_taken_out_again_does_not_come_back(
+    world: World, accepted: dict[str, Any], sit: Callable[..., Desk]  # noqa: F811
+) -> None:
+    desk = sit(world.reader)
+    page = writing(desk, accepted["id"])
+    page.fill("#findings", "第一句。")
+    saved(page)
+    page.fill("#findings", "第一句。又删去的。")
+    page.wait_for_timeout(500)
+    page.fill("#findings", "第一句。")
+    page.wait_for_timeout(500)
     assert kept(page) == []
 
 

@@ -201,6 +201,80 @@ def test_taking_the_servers_text_can_be_undone(
     assert stored(world.reader, accepted["id"])["draft"]["findings"] == "这里输入的内容"
 
 
+def put_aside(page: Page, world: World, request_id: str) -> None:
+    """Type, meet what was saved elsewhere, and give one's own text up for it."""
+    rev = (stored(world.reader, request_id)["draft"] or {"rev": 0})["rev"]
+    world.reader.call("PUT", f"/requests/{request_id}/draft", {"rev": rev, "findings": "别处保存的内容"})
+    page.fill("#findings", "这里输入的内容")
+    page.get_by_text("放弃我的修改").click()
+    expect(page.locator("#findings")).to_have_value("别处保存的内容")
+
+
+def test_a_text_given_up_is_found_after_a_reload_and_comes_back_with_an_undo(
+    world: World, accepted: dict[str, Any], sit: Callable[..., Desk]
+) -> None:
+    page = writing(sit(world.reader), accepted["id"])
+    put_aside(page, world, accepted["id"])
+    expect(page.locator("#ws-undo")).to_contain_text("您的修改保留 30 天")
+    page.wait_for_timeout(600)
+    page.reload()
+    expect(page.locator("#findings")).to_be_editable()
+    page.wait_for_timeout(600)
+    expect(page.locator("#ws-conflict")).to_be_hidden()
+    expect(page.locator("#findings")).to_have_value("别处保存的内容")
+    page.locator("#tab-record").click()
+    expect(page.locator("#ws-restore")).to_be_hidden()
+    label = page.locator("#ws-before option", has_text="已放弃 · ").inner_text()
+    page.select_option("#ws-before", label=label)
+    expect(page.locator("#compare-findings del")).to_contain_text("这里输入")
+    page.locator("#ws-restore").click()
+    expect(page.locator("#findings")).to_have_value("这里输入的内容")
+    expect(page.locator("#ws-undo")).to_contain_text("已恢复放弃的文本")
+    saved(page)
+    assert stored(world.reader, accepted["id"])["draft"]["findings"] == "这里输入的内容"
+    page.locator("#ws-undo").get_by_text("撤销").click()
+    expect(page.locator("#findings")).to_have_value("别处保存的内容")
+
+
+def test_a_text_that_cannot_be_kept_is_not_given_up(
+    world: World, accepted: dict[str, Any], sit: Callable[..., Desk]
+) -> None:
+    page = writing(sit(world.reader), accepted["id"])
+    page.route("**/report/asides", lambda route: route.abort())
+    world.reader.call("PUT", f"/requests/{accepted['id']}/draft", {"rev": 0, "findings": "别处保存的内容"})
+    page.fill("#findings", "这里输入的内容")
+    dialog = page.locator("#ws-conflict")
+    for _ in range(2):
+        dialog.get_by_text("放弃我的修改").click()
+        expect(page.locator("#toasts")).to_contain_text("未能保留您的修改，内容仍在此处，请重试")
+        expect(dialog.locator("[data-part=mine]")).to_contain_text("这里输入的内容")
+        expect(page.locator("#findings")).to_have_value("这里输入的内容")
+        page.locator("#toasts button").last.click()
+    page.unroute("**/report/asides")
+    dialog.get_by_text("放弃我的修改").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#findings")).to_have_value("别处保存的内容")
+
+
+def test_who_lost_the_report_compares_and_copies_what_they_gave_up_and_others_see_nothing(
+    world: World, accepted: dict[str, Any], sit: Callable[..., Desk]
+) -> None:
+    desk = sit(world.reader)
+    put_aside(writing(desk, accepted["id"]), world, accepted["id"])
+    step(world.g_admin, stored(world.g_admin, accepted["id"]), "unlock")
+    page = desk.report(accepted["id"])
+    page.locator("#tab-record").click()
+    page.select_option("#ws-before", label=page.locator("#ws-before option", has_text="已放弃").inner_text())
+    expect(page.locator("#compare-findings del")).to_contain_text("这里输入")
+    expect(page.locator("#ws-aside [data-copy]")).to_be_visible()
+    assert page.locator("#ws-aside [data-copy]").get_attribute("data-copy") == "影像表现\n这里输入的内容\n\n印象\n"
+    expect(page.locator("#ws-restore")).to_have_count(0)
+    other = sit(world.reader2).report(accepted["id"])
+    other.locator("#tab-record").click()
+    expect(other.locator("#ws-before option", has_text="当前内容")).to_have_count(1)
+    expect(other.locator("#ws-before option", has_text="已放弃")).to_have_count(0)
+
+
 def test_while_the_server_is_gone_typing_goes_on_and_arrives_later(
     world: World, accepted: dict[str, Any], sit: Callable[..., Desk], server: Server
 ) -> None:

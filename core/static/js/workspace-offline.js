@@ -6,10 +6,10 @@ import { places } from "./workspace-merge.js"
 const AFTER_KEY = 250, STRIP_AFTER = 5000 // ms
 const byId = (id) => document.getElementById(id)
 
-// plain(text): the text as one to be copied. onChange(): connected or not has changed.
-export const makeConnection = ({ id, key, user, words, fill, read, plain, onChange }) => {
+// plain(text): the text as one to be copied. putAside(text): keep it on the server before it goes here. onChange(): connected or not has changed.
+export const makeConnection = ({ id, key, user, words, fill, read, plain, putAside, onChange }) => {
   const store = makeStore({ key, name: `${user}.${id}` })
-  let timer = 0, stripTimer = 0, offline = false, safe = true, before = null, found = false
+  let timer = 0, stripTimer = 0, offline = false, safe = true, before = null, found = false, left = null
 
   const strips = () => {
     const copied = byId("ws-unsafe").querySelector("[data-copy]"), late = offline && stripTimer === 0
@@ -21,7 +21,7 @@ export const makeConnection = ({ id, key, user, words, fill, read, plain, onChan
     clearTimeout(timer)
     timer = setTimeout(async () => {
       const text = read()
-      if (same(text, draft.base)) return
+      if (same(text, draft.base)) { store.drop(); return }
       safe = await store.keep({ rev: draft.rev, base: textOf(draft.base), text, at: Date.now() })
       strips()
     }, AFTER_KEY)
@@ -29,7 +29,15 @@ export const makeConnection = ({ id, key, user, words, fill, read, plain, onChan
   byId("ws-offline").querySelector("b").textContent = words.offline
   byId("ws-unsafe").querySelector("b").textContent = words.unsafe
   byId("ws-kept").querySelector("b").textContent = words.kept_here
-  byId("ws-kept-drop").addEventListener("click", () => { store.drop(); byId("ws-kept").hidden = true })
+  byId("ws-kept-drop").addEventListener("click", async ({ currentTarget: button }) => {
+    button.disabled = true
+    const put = await putAside(left)
+    button.disabled = false
+    if (!put) return
+    store.drop()
+    byId("ws-kept").hidden = true
+    if (put.aside) window.telerad.toast(words.putAside, "good")
+  })
 
   return {
     keep,
@@ -76,6 +84,7 @@ export const makeConnection = ({ id, key, user, words, fill, read, plain, onChan
       const kept = await store.read()
       if (!kept) return
       if (same(kept.text, shown)) { store.drop(); return }
+      left = kept.text
       byId("ws-kept").querySelector("[data-copy]").dataset.copy = plain(kept.text)
       byId("ws-kept").hidden = false
     },

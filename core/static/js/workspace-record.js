@@ -1,23 +1,28 @@
-// 修改记录: two texts side by side as one with marks, the marks of a review, and what the checks remarked.
+// 修改记录: two texts side by side as one with marks, the marks of a review, what the checks remarked, and what was put aside.
 import { textOf } from "./workspace-draft.js"
 import { showDifference } from "./workspace-diff.js"
 
 const byId = (id) => document.getElementById(id)
 const PARTS = ["findings", "impression"]
 
-export const makeRecord = ({ versions, read, words, fill, clock }) => {
-  const known = [...versions], selects = { before: byId("ws-before"), after: byId("ws-after") }
+// restore(text): put it into the fields. asides: newest first.
+export const makeRecord = ({ versions, asides, read, words, fill, clock, plain, restore }) => {
+  const known = [...versions], put = [...asides], selects = { before: byId("ws-before"), after: byId("ws-after") }
   let look = "after"
 
-  const textAt = (key) => key === "now" ? read() : known.find((one) => String(one.n) === key) ?? { findings: "", impression: "" }
+  const textAt = (key) => key === "now" ? read() : known.find((one) => String(one.n) === key) ?? put.find((one) => one.id === key) ?? { findings: "", impression: "" }
   const options = () => {
     for (const [side, select] of Object.entries(selects)) {
       const kept = select.value, made = known.map((one) => new Option(`${fill(words.nth, { n: one.n })} · ${one.author} ${clock(one.at)} · ${one.status}`, one.n))
+      made.push(...put.map((one) => new Option(fill(words.aside, { time: clock(one.at, true, true) }), one.id)))
       select.replaceChildren(...made, new Option(words.now, "now"))
       select.value = kept && kept !== "now" ? kept : side === "after" ? "now" : String(known.at(-1)?.n ?? "now")
     }
   }
+  const chosen = () => put.find((one) => one.id === selects.before.value)
   const compare = () => {
+    byId("ws-aside").hidden = !chosen()
+    byId("ws-aside").querySelector("[data-copy]").dataset.copy = chosen() ? plain(chosen()) : ""
     const before = textAt(selects.before.value), after = textAt(selects.after.value)
     const places = PARTS.reduce((sum, part) => sum + showDifference(byId(`compare-${part}`), before[part], after[part]), 0)
     byId("ws-differences").textContent = places ? fill(words.differences, { n: places }) : words.none
@@ -41,6 +46,7 @@ export const makeRecord = ({ versions, read, words, fill, clock }) => {
     marks()
   }))
   Object.values(selects).forEach((select) => select.addEventListener("change", compare))
+  byId("ws-restore")?.addEventListener("click", () => { if (chosen()) restore(textOf(chosen())) })
   byId("ws-checks").querySelector("button").addEventListener("click", () => { byId("ws-checks").hidden = true })
   options()
 
@@ -51,6 +57,12 @@ export const makeRecord = ({ versions, read, words, fill, clock }) => {
       const at = known.findIndex((one) => one.n === n), made = { n, status: "", author: "", at: new Date().toISOString(), ...known[at], ...textOf(text) }
       if (at < 0) known.push(made)
       else known[at] = made
+      options()
+      this.refresh()
+    },
+    // The same text put aside again is the same one, as of now.
+    putAside(aside) {
+      put.splice(0, put.length, aside, ...put.filter((one) => one.id !== aside.id))
       options()
       this.refresh()
     },

@@ -1,5 +1,7 @@
 // The report workspace: one page for writing, reviewing and looking. Server, draft, windows, images and keys have files of their own.
 import { makeDraft, same, textOf } from "./workspace-draft.js"
+import { makeAsides } from "./workspace-asides.js"
+import { makeClaim } from "./workspace-claim.js"
 import { makeConflict } from "./workspace-conflict.js"
 import { makePictures, makeViewer } from "./workspace-images.js"
 import { installKeys } from "./workspace-keys.js"
@@ -13,12 +15,11 @@ const { newKey, toast } = window.telerad
 const byId = (id) => document.getElementById(id)
 const root = byId("ws"), page = JSON.parse(root.dataset.page), words = JSON.parse(root.dataset.words)
 const fields = { findings: byId("findings"), impression: byId("impression") }, radios = [...byId("result").querySelectorAll("input")]
-const RENEW = 30000, AGAIN = 5000, QUIET_AFTER = 300000 // ms: heartbeat, one that failed, nobody there
 const fill = (text, values) => Object.entries(values).reduce((all, [name, value]) => all.replaceAll(`{${name}}`, value), text)
-const clock = (at, seconds = true) => new Intl.DateTimeFormat("zh-CN", { timeZone: page.zone, hour12: false, hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }) }).format(new Date(at))
+const clock = (at, seconds = true, day = false) => new Intl.DateTimeFormat("zh-CN", { timeZone: page.zone, hour12: false, hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }), ...(day && { month: "2-digit", day: "2-digit" }) }).format(new Date(at))
 const writes = page.mode !== "read"
 const is = { ready: !writes, passive: false, lost: false, differs: false, busy: false }
-let version = page.version, lastAlive = Date.now(), activeSince = true, undo = null, windows = null
+let version = page.version, undo = null, windows = null
 
 const { call } = makeServer()
 
@@ -36,7 +37,16 @@ const write = (text) => {
 const plain = (text) => `${words.findings}\n${text.findings}\n\n${words.impression}\n${text.impression}`
 const changed = () => { record.refresh(); if (draft) { draft.touch(); connection.keep(draft) } }
 const pictures = makePictures({ call, url: page.urls.api, base: page.urls.captures, captures: page.captures, words, onChange: () => changed() })
-const record = makeRecord({ versions: page.versions, read, words, fill, clock })
+const record = makeRecord({
+  versions: page.versions, asides: page.asides, read, words, fill, clock, plain,
+  restore(text) {
+    if (!may()) return
+    if (same(text, read())) { toast(words.same); return }
+    replace(text, words.restored)
+    show(0)
+  },
+})
+const putAside = makeAsides({ call, url: page.urls.asides, words, stored: (aside) => record.putAside(aside) })
 const may = () => writes && is.ready && !is.passive && !is.lost
 const draw = () => {
   Object.values(fields).forEach((field) => { field.readOnly = !may() })
@@ -44,7 +54,7 @@ const draw = () => {
   pictures.edit(may())
   byId("ws-passive").hidden = !is.passive
   byId("ws-lost").hidden = !is.lost
-  for (const button of document.querySelectorAll("[data-event], [data-begin], #ws-save, #ws-reset, #ws-undo-do")) {
+  for (const button of document.querySelectorAll("[data-event], [data-begin], #ws-save, #ws-reset, #ws-undo-do, #ws-restore")) {
     const why = connection.offline ? words.wait : is.differs && button.dataset.report !== undefined ? words.differs : is.passive ? words.other : ""
     button.disabled = Boolean(why) || is.busy || is.lost || button.dataset.begin === undefined && !may()
     button.title = why
@@ -66,7 +76,7 @@ const saveState = (tone, icon, text) => {
   box.className = `saved ${tone}`
   box.replaceChildren(Object.assign(document.createElement("i"), { className: `ti ti-${icon}`, ariaHidden: "true" }), text)
 }
-const connection = makeConnection({ id: page.id, key: root.dataset.key, user: document.documentElement.dataset.user, words, fill, read, plain, onChange: () => draw() })
+const connection = makeConnection({ id: page.id, key: root.dataset.key, user: document.documentElement.dataset.user, words, fill, read, plain, putAside, onChange: () => draw() })
 const lose = (error) => {
   is.lost = true
   draft?.stop()
@@ -78,9 +88,9 @@ const lose = (error) => {
   draw()
 }
 const conflict = makeConflict({
-  words, fill, clock, plain, read,
+  words, fill, clock, plain, read, putAside,
   opened() { saveState("lost", "alert-circle", words.unsaved) },
-  chosen(text, sentence) { if (text) replace(text, sentence); draft.goOn(); draft.save() },
+  chosen(text, sentence) { if (text) replace(text, sentence); draft.goOn(); if (draft.dirty()) draft.save(); else connection.drop() },
 })
 const tell = (what, facts) => ({
   changed: () => saveState("", "pencil", words.unsaved),
@@ -175,7 +185,7 @@ const open = async () => {
     const badge = document.querySelector("#ws-claim .st")
     badge.className = "st st-work"
     badge.replaceChildren(Object.assign(document.createElement("i"), { className: "ti ti-pencil", ariaHidden: "true" }), there.label)
-    renewed(there)
+    claim.shown(there)
   } catch (error) {
     if (error instanceof Offline) setTimeout(open, 3000)
     else if (error.code === "stale-version" || error.code === "invalid-transition") location.reload()
@@ -211,27 +221,10 @@ const takeBack = () => {
   changed()
 }
 
-// --- the claim: only a key or a pointer moves its end; nobody there for a while, no beat, and the session may end
-const renewed = ({ claim }) => { if (claim && byId("ws-until")) byId("ws-until").textContent = fill(words.until, { time: clock(claim.until, false) }) }
-const renew = async () => {
-  if (!writes || is.lost || page.opens || Date.now() - lastAlive > QUIET_AFTER) return
-  const active = activeSince
-  activeSince = false
-  try {
-    renewed(await call(`${page.urls.api}/renew`, { method: "POST", json: { active }, key: "" }))
-    if (!draft.isOffline) connection.up(draft)
-  } catch (error) {
-    activeSince ||= active
-    if (error instanceof Offline) { connection.down(draft); setTimeout(renew, AGAIN) }
-    else if ([403, 404, 409].includes(error.status)) lose(error)
-  }
-}
-const alive = () => { activeSince = true; lastAlive = Date.now() }
-for (const kind of ["keydown", "pointerdown"]) addEventListener(kind, alive, { capture: true, passive: true })
-
+const claim = makeClaim({ call, url: page.urls.api, words, fill, clock, draft, connection, lose, held: () => writes && !is.lost && !page.opens })
 const viewer = makeViewer({
   call, url: page.urls.api, studyUid: page.studyUid, words,
-  onActive() { alive(); window.postMessage({ kind: "telerad:active" }, location.origin) },
+  onActive() { claim.alive(); window.postMessage({ kind: "telerad:active" }, location.origin) },
   onMismatch(now) { is.differs = now; draw() },
   async onImage(image, answer) {
     if (!may()) return answer("refused", words.readOnly)
@@ -249,7 +242,7 @@ document.addEventListener("visibilitychange", () => { if (document.hidden && may
 addEventListener("pagehide", () => { if (draft && may()) draft.save() })
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload() })
 document.addEventListener("telerad:ending", ({ detail }) => { if (draft && may()) detail.push(draft.flush()) })
-addEventListener("online", () => { if (draft?.isOffline) draft.save(); else renew() })
+addEventListener("online", () => { if (draft?.isOffline) draft.save(); else claim.renew() })
 
 for (const field of Object.values(fields)) {
   field.addEventListener("input", changed)
@@ -300,6 +293,6 @@ if (writes) {
     onText({ text, rev, saved_at }) { write(text); draft.adopt({ rev, ...text }); tell("saved", { saved_at }) },
   })
   byId("ws-take").addEventListener("click", () => windows.take())
-  setInterval(renew, RENEW)
+  claim.start()
 } else connection.offer(page.text)
 draw()

@@ -12,11 +12,14 @@ from plugin_sdk.consultation import Draft, Event, RequestView, Urgency
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.i18n import now as _
 from plugin_sdk.types import CaptureView
-from plugin_sdk.web import ctx, render, requires, slot_tabs
+from plugin_sdk.web import ctx, read_body, render, requires, slot_tabs, takes
 from plugin_sdk.words import SEX
+from plugins.consultation.reports import asides
 from plugins.consultation.reports import desk as desks
 from plugins.consultation.reports.desk import Desk
+from plugins.consultation.reports.versions import Text
 from plugins.consultation.requests import queries
+from plugins.consultation.requests.bodies import TextBody
 from plugins.consultation.requests.cells import StateCell
 from plugins.consultation.requests.pages import TITLES
 from plugins.consultation.requests.present import view_of
@@ -52,6 +55,16 @@ def keep(id: str) -> ResponseReturnValue:
     return jsonify(desks.keep(ctx, queries.ref_or_404(ctx, id)))
 
 
+@bp.post("/diagnosis/<request:id>/report/asides")
+@requires("group.report.diagnose", "group.report.review")
+@takes(TextBody)
+def put_aside(id: str) -> ResponseReturnValue:
+    """放弃我的修改: the text is kept for whoever gave it up, also after the claim is gone. ``aside`` null: nothing to lose."""
+    row = queries.ref_or_404(ctx, id)
+    kept = asides.keep(ctx, row, Text(**read_body(TextBody).model_dump()))
+    return jsonify({"aside": asides.shown(kept) if kept is not None else None})
+
+
 @bp.post("/diagnosis/<request:id>/report/leave")
 @requires("group.report.diagnose", "group.report.review")
 def leave(id: str) -> ResponseReturnValue:
@@ -84,10 +97,12 @@ def _page(desk: Desk) -> dict[str, Any]:
         "studyUid": desk.study.uid if desk.study else "",
         "captures": [_capture(view, row.public_id) for view in desk.captures],
         "versions": [{**v, "at": v["at"].isoformat()} for v in desk.versions],
+        "asides": [asides.shown(a) for a in asides.of_request(ctx, row)],
         "urls": {
             "page": here,
             "api": url_for("consultation_api.show", id=row.public_id),
             "keep": url_for(".keep", id=row.public_id),
+            "asides": url_for(".put_aside", id=row.public_id),
             "captures": url_for("requests.index") + f"/{row.public_id}/captures",
             "list": url_for("diagnosis.index"),
         },

@@ -63,13 +63,18 @@ class RenewBody(Body):
     active: bool = True
 
 
-class DraftBody(Body):
+class TextBody(Body):
+    """The text of a report as it stands in the fields."""
+
     model_config = {**Body.model_config, "str_strip_whitespace": False}
-    rev: Version = Field(examples=[0])
     findings: str = Field(default="", examples=["双肺纹理清晰。"])
     impression: str = Field(default="", examples=["未见异常。"])
     positive: bool | None = None
     images: list[str] = Field(default_factory=list, json_schema_extra={"ref": "capture"})
+
+
+class DraftBody(TextBody):
+    rev: Version = Field(examples=[0])
 
 
 class ConfirmItem(Body):
