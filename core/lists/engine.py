@@ -16,7 +16,6 @@ from core.lists.page import Page
 from core.lists.parts import columns_of
 from plugin_sdk.lists import ListSpec
 
-
 FURTHEST = 100_000
 """Rows above one that ``?at=`` found are counted no further; the numbers then begin there."""
 

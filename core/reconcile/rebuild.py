@@ -20,7 +20,6 @@ from core.reconcile.run import tenants
 from core.store import manifests as written
 from core.studies.models import Instance, Patient, Series, Study, StudyModality
 from core.tenancy.models import Tenant
-from core.tenancy.sessions import all_tenants
 
 if TYPE_CHECKING:
     from core.host.house import Application
@@ -60,7 +59,7 @@ def _named(house: Application, tenant: Tenant) -> Iterator[Difference]:
             continue
         with house.system_ctx(tenant.id) as ctx:
             study = ctx.db.scalars(sa.select(Study).where(Study.uid == manifest["uid"]).with_for_update()).one_or_none()
-            if study is None or study.public_id != data_id and study.public_id in named:
+            if study is None or (study.public_id != data_id and study.public_id in named):
                 continue                                  # nothing of it is left, or it was sent again since: said below
             ref = f"studies:study:{data_id}"
             if study.public_id != data_id:

@@ -104,9 +104,10 @@ class Walks:
     def _look(self, page: Page, place: Found, seen: Seen, language: str) -> None:
         if language == "en":
             seen.foreign += [f"{place.path}: {f}" for f in looks.foreign_words(page, self.data)]
+        scrollers = ".scroll-table" if language == "en" else ".nothing"  # words are longer there than columns are wide
         for size in SIZES:
             page.set_viewport_size({"width": size[0], "height": size[1]})
-            seen.cut += [f"{place.path} {size[0]}: {f}" for f in looks.cut_off(page, scrollers=".scroll-table")]
+            seen.cut += [f"{place.path} {size[0]}: {f}" for f in looks.cut_off(page, scrollers=scrollers)]
         page.set_viewport_size({"width": 1366, "height": 768})
         before = looks.functions(page)
         seen.findings += [f"{place.path}: {f}" for f in looks.findings(page)]
