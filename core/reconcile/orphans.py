@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,15 +29,16 @@ if TYPE_CHECKING:
 
 YOUNG = timedelta(hours=1)
 """Bytes whose row is still to come are younger than this."""
+BATCH = 500
 NAME = re.compile(r"(?P<sha256>[0-9a-f]{64})\.(?P<gen>\d+)")
 
 
 def compare(house: Application, tenant: Tenant, *, repair: bool, young: timedelta = YOUNG) -> Iterator[Difference]:
     """:param young: bytes younger than this are left alone"""
     with Parser() as parser:
-        for path, sha256, gen in _files(house.config.blobs / "t" / tenant.code / "o", young):
-            if _has_row(tenant.id, sha256, gen):
-                continue
+        for path, sha256, gen in _without_row(tenant.id, _files(house.config.blobs / "t" / tenant.code / "o", young)):
+            if _known(tenant.id, [sha256], gen):
+                continue                                  # an image that was adopted just now brought it
             what = _adopt(house, tenant, path, sha256, gen, parser) if repair else ""
             yield Difference(
                 kind="bytes.no_row", tenant=tenant.code, ref=str(path.relative_to(house.config.blobs)), said=what,
@@ -53,11 +55,18 @@ def _files(root: Path, young: timedelta) -> Iterator[tuple[Path, str, int]]:
             yield path, name["sha256"], int(name["gen"])
 
 
-def _has_row(tenant_id: int, sha256: str, gen: int) -> bool:
+def _without_row(tenant_id: int, files: Iterator[tuple[Path, str, int]]) -> Iterator[tuple[Path, str, int]]:
+    """Files that no row names, asked for in batches."""
+    while batch := list(islice(files, BATCH)):
+        known = _known(tenant_id, [sha256 for _, sha256, _ in batch])
+        yield from (each for each in batch if each[1:] not in known)
+
+
+def _known(tenant_id: int, digests: Sequence[str], gen: int | None = None) -> set[tuple[str, int]]:
+    wanted = sa.select(Blob.sha256, Blob.gen).where(Blob.tenant_id == tenant_id, Blob.sha256.in_(digests))
     with all_tenants() as db:
-        return db.scalar(
-            sa.select(Blob.id).where(Blob.tenant_id == tenant_id, Blob.sha256 == sha256, Blob.gen == gen)
-        ) is not None
+        found = {(sha256, row_gen) for sha256, row_gen in db.execute(wanted)}
+    return {each for each in found if gen in (None, each[1])}
 
 
 def _adopt(house: Application, tenant: Tenant, path: Path, sha256: str, gen: int, parser: Parser) -> str:
@@ -68,7 +77,7 @@ def _adopt(house: Application, tenant: Tenant, path: Path, sha256: str, gen: int
     if tenant.kind == "hospital" and gen == 0:
         with house.system_ctx(tenant.id, write=False) as ctx:
             outcome = ingest_file(ctx, path, name=path.name, source_id=None, parser=parser)
-        if outcome.reason == "storage_full" or _has_row(tenant.id, sha256, gen):
+        if outcome.reason == "storage_full" or _known(tenant.id, [sha256], gen):
             return "" if outcome.reason == "storage_full" else outcome.outcome
     _give_row(house, tenant, path, sha256, gen, hold=outcome.outcome == outcomes.REFUSED)
     return outcomes.DUPLICATE if outcome.outcome == outcomes.DUPLICATE else outcomes.HELD
