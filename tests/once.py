@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 
-def copy_of(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None], into: Path) -> None:
+def copy_of(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object], into: Path) -> None:
     """Fill ``into`` with a copy of the folder that ``make`` fills; all workers of a run share one original."""
     base = factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -13,18 +12,23 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_file
 
+from tests.shell import telerad
+
 
 class Shell:
-    """Runs ``telerad`` as a process on a data folder of its own."""
+    """Commands on a data folder of their own."""
 
     def __init__(self, data: Path) -> None:
-        self.env = {**os.environ, "TELERAD_DATA": str(data), "TELERAD_LOG": "error"}
+        self.env = {"TELERAD_DATA": str(data)}
 
     def run(self, *args: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "core.cli", *args], env=self.env, capture_output=True, text=True, timeout=120
-        )
-        return done.returncode, done.stdout, done.stderr
+        return telerad(self.env, *args)
+
+
+def test_the_command_is_a_module_and_a_script() -> None:
+    for command in ([sys.executable, "-m", "core.cli"], [str(Path(sys.executable).parent / "telerad")]):
+        done = subprocess.run([*command, "nothing"], capture_output=True, text=True, check=False)
+        assert done.returncode == 2 and "No such command" in done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import once
 from tools import wheel
 
 OUTSIDE = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
@@ -51,7 +52,10 @@ class Environment:
 @pytest.fixture(scope="session")
 def built_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The product's wheel, built once for all tests of packages."""
-    return wheel.build(tmp_path_factory.mktemp("wheel"))
+    place = tmp_path_factory.mktemp("wheel")
+    once.copy_of(tmp_path_factory, "wheel", wheel.build, place)
+    (made,) = place.glob("telerad-*.whl")
+    return made
 
 
 @pytest.fixture(scope="session")
