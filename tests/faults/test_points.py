@@ -63,11 +63,17 @@ def test_a_process_killed_when_it_passes_a_point_the_second_time_loses_and_doubl
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
 
 
+@pytest.fixture(scope="module")
+def reported() -> dict[str, str]:
+    """What was found with each known defect built in."""
+    done = trial("--controls")
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    return {name: text for name, _, text in (part.partition("\n") for part in done.stdout.split("control ")[1:])}
+
+
 @pytest.mark.parametrize("name", sorted(CONTROLS))
-def test_a_known_defect_is_reported(name: str) -> None:
-    done = trial("--control", name)
-    assert done.returncode == 1, done.stdout + done.stderr[-2000:]
-    assert re.search(r"^[1-9]\d* problems", done.stdout, flags=re.MULTILINE), done.stderr[-2000:]
+def test_a_known_defect_is_reported(reported: dict[str, str], name: str) -> None:
+    assert re.search(r"^[1-9]\d* problems", reported[name], flags=re.MULTILINE), reported[name]
 
 
 def test_faults_are_refused_where_people_work(tmp_path: Path) -> None:

@@ -219,30 +219,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--point")
     parser.add_argument("--nth", type=int, default=1)
     parser.add_argument("--control", choices=controls.CONTROLS)
+    parser.add_argument("--controls", action="store_true", help="each control in a process of its own")
     parser.add_argument("--points", action="store_true", help="only say which points the story passes")
     asked = parser.parse_args(arguments)
-    started = time.monotonic()
+    if asked.controls:
+        return each_control(asked)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        app = make_app(folder)
-        checks = {"no_fsync": (without_sync,), "acknowledge_before_commit": ()}.get(asked.control, BESIDE)
-        if asked.control:
-            controls.CONTROLS[asked.control]()
-        if asked.points:
-            print("\n".join(points_of(app, folder)))
-            return 0
-        found: list[str] = []
-        if not asked.point:
-            found = [p for check in checks for p in check(app, folder)]
-            print(f"beside: {found or 'well'}", flush=True)
-        names = [asked.point] if asked.point else points_of(app, folder)
-        for name in names if not (asked.control and found) else ():
-            problems = crash(app, folder, name, asked.kind, asked.nth)
-            print(f"{asked.kind} {name}: {problems or 'well'}", flush=True)
-            found += problems
-            if asked.control and found:
-                break
-    print(f"{len(found)} problems, {time.monotonic() - started:.0f} s")
+        return run(asked, Path(temporary))
+
+
+def each_control(asked: argparse.Namespace) -> int:
+    """Fork once for each, after everything was imported. :return: how many were not reported"""
+    with tempfile.TemporaryDirectory() as temporary:
+        make_app(Path(temporary))
+    missed = 0
+    for name in controls.CONTROLS:
+        print(f"control {name}", flush=True)
+        if (pid := os.fork()) == 0:
+            code = 70
+            try:
+                asked.control = name
+                with tempfile.TemporaryDirectory() as temporary:
+                    code = run(asked, Path(temporary))
+            finally:
+                sys.stdout.flush()
+                os._exit(code)
+        missed += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 1
+    return missed
+
+
+def run(asked: argparse.Namespace, folder: Path) -> int:
+    started = time.monotonic()
+    app = make_app(folder)
+    checks = {"no_fsync": (without_sync,), "acknowledge_before_commit": ()}.get(asked.control, BESIDE)
+    if asked.control:
+        controls.CONTROLS[asked.control]()
+    if asked.points:
+        print("\n".join(points_of(app, folder)))
+        return 0
+    found: list[str] = []
+    if not asked.point:
+        found = [p for check in checks for p in check(app, folder)]
+        print(f"beside: {found or 'well'}", flush=True)
+    names = [asked.point] if asked.point else points_of(app, folder)
+    for name in names if not (asked.control and found) else ():
+        problems = crash(app, folder, name, asked.kind, asked.nth)
+        print(f"{asked.kind} {name}: {problems or 'well'}", flush=True)
+        found += problems
+        if asked.control and found:
+            break
+    print(f"{len(found)} problems, {time.monotonic() - started:.0f} s", flush=True)
     return 1 if found else 0
 
 
