@@ -14,8 +14,8 @@ run: $(STAMP) assets translations
 
 # Four workers on two cores: many tests wait for processes of their own. The second pass takes what asks for the database.
 test: $(STAMP) assets translations
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
-	TELERAD_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests/core tests/plugins tests/contract -m "not browser and not corpus"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	TELERAD_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/core tests/plugins tests/contract -m "not browser and not corpus"
 
 check: $(STAMP) assets translations
 	$(BIN)/ruff check core plugins plugin_sdk transfer tests tools benchmarks examples

@@ -54,11 +54,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left)
         out_of_it = set(left)
         items[:] = [item for item in items if item not in out_of_it]
-    items.sort(key=lambda item: item.path.parent.name not in LONG)  # stable: a long file that begins last ends last
-
-
-LONG = ("packaging", "faults", "e2e")
-"""Folders whose files take long; they are begun first."""
 
 
 @pytest.fixture(scope="session")
