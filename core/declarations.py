@@ -51,6 +51,7 @@ AUDIT_KINDS = {
     "setting.changed": _l("修改设置"),
     "backup.made": _l("数据备份"),
     "backup.restored": _l("数据恢复"),
+    "index.rebuilt": _l("重建索引"),
     "field.revealed": _l("显示隐藏信息"),
     "audit.anchored": _l("留存日志校验值"),
     "audit.archived": _l("日志归档"),

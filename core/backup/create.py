@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from core import clock
 from core.audit import chain
-from core.backup import record, snapshot, verify
+from core.backup import overdue, record, snapshot, verify
 from core.backup.record import DATABASE, FILES, LISTING, RECORD, Kept, Record
 from core.backup.vault import BackupRefused, Vault
 from core.store.blobs import storage_key
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from core.host.house import Application
 
 log = logging.getLogger(__name__)
-VERIFIED = "backup.verified"
 LIFE = timedelta(minutes=10)
 UNFINISHED = "unfinished.json"
 ROOM = 256 * 1024**2
@@ -255,7 +254,7 @@ def _note(writing: Writing, findings: verify.Findings) -> None:
     """Say in every tenant's log that a copy was made; remember when the last good one was."""
     with all_tenants(write=True) as session:
         if findings.good:
-            session.merge(Lease(name=VERIFIED, holder=writing.id, until=clock.now(), fence=0, ran_at=findings.record.at))
+            session.merge(Lease(name=overdue.VERIFIED, holder=writing.id, until=clock.now(), fence=0, ran_at=findings.record.at))
         for tenant_id in tenants(session):
             chain.append(session, tenant_id=tenant_id, account_id=0, kind="backup.made", ref="", backup=writing.id)
 

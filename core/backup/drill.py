@@ -15,30 +15,25 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from core import clock
-from core.backup import create, rehearsal, snapshot
+from core.backup import create, overdue, rehearsal, snapshot
 from core.backup.vault import BackupRefused, vault_of
 from core.store.blobs import RESERVE
 from core.studies.models import Study
-from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
 from core.work.models import Lease
-from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.ids import row_id
 
 if TYPE_CHECKING:
     from core.host.house import Application
 
 log = logging.getLogger(__name__)
-PASSED = "backup.drill"
 STUDIES = 20
-OLD = timedelta(days=8)
 
 
 @dataclass
@@ -95,44 +90,6 @@ def weekly(house: Application) -> None:
         log.error("drill failed", extra={"reason": problem})
 
 
-@dataclass(frozen=True)
-class Standing:
-    """:ivar good: done in the last 8 days, or the house is younger than that; :ivar at: when it was last done, in UTC"""
-
-    good: bool
-    at: datetime | None
-
-
-def standing(name: str) -> Standing:
-    """How a drill (``PASSED``) or a good backup (``create.VERIFIED``) stands."""
-    with all_tenants() as session:
-        row = session.get(Lease, name)
-        first = session.scalar(sa.select(sa.func.min(Tenant.created_at)))
-    last = row.ran_at if row is not None else None
-    since = last or first
-    return Standing(since is None or clock.now() - since < OLD, last)
-
-
-def overdue() -> list[tuple[object, datetime | None, str]]:
-    """What the pages of operators say in red until it is done: its name, when it was last done, and the command."""
-    named = (
-        (create.VERIFIED, _l("8 天内没有完整的备份"), "telerad backup create"), (PASSED, _l("8 天内没有通过恢复演练"), "telerad drill"),
-    )
-    return [(title, found.at, command) for name, title, command in named if not (found := standing(name)).good]
-
-
-def state() -> tuple[bool, str]:
-    """How the drill stands, for the doctor."""
-    found = standing(PASSED)
-    return found.good, f"passed {found.at:%Y-%m-%d %H:%M} UTC" if found.at else "no drill yet: telerad drill"
-
-
-def backup_state() -> tuple[bool, str]:
-    """How the last good backup stands, for the doctor."""
-    found = standing(create.VERIFIED)
-    return found.good, f"{found.at:%Y-%m-%d %H:%M} UTC" if found.at else "none yet: telerad backup create FOLDER"
-
-
 def _prepare(house: Application, place: Path) -> None:
     if place.exists() and any(place.iterdir()):
         raise BackupRefused(f"{place}: not empty")
@@ -176,5 +133,5 @@ def _timed(done: Drill, stage: str) -> Iterator[None]:
 def _passed() -> None:
     with all_tenants(write=True) as session:
         at = clock.now()
-        session.merge(Lease(name=PASSED, holder="drill", until=at, fence=0, ran_at=at))
+        session.merge(Lease(name=overdue.PASSED, holder="drill", until=at, fence=0, ran_at=at))
 

@@ -37,7 +37,7 @@ def compare(house: Application, tenant: Tenant, *, repair: bool, young: timedelt
     """:param young: bytes younger than this are left alone"""
     with Parser() as parser:
         for path, sha256, gen in _without_row(tenant.id, _files(house.config.blobs / "t" / tenant.code / "o", young)):
-            if _known(tenant.id, [sha256], gen):
+            if (sha256, gen) in _known(tenant.id, [sha256]):
                 continue                                  # an image that was adopted just now brought it
             what = _adopt(house, tenant, path, sha256, gen, parser) if repair else ""
             yield Difference(
@@ -62,11 +62,10 @@ def _without_row(tenant_id: int, files: Iterator[tuple[Path, str, int]]) -> Iter
         yield from (each for each in batch if each[1:] not in known)
 
 
-def _known(tenant_id: int, digests: Sequence[str], gen: int | None = None) -> set[tuple[str, int]]:
+def _known(tenant_id: int, digests: Sequence[str]) -> set[tuple[str, int]]:
     wanted = sa.select(Blob.sha256, Blob.gen).where(Blob.tenant_id == tenant_id, Blob.sha256.in_(digests))
     with all_tenants() as db:
-        found = {(sha256, row_gen) for sha256, row_gen in db.execute(wanted)}
-    return {each for each in found if gen in (None, each[1])}
+        return {(sha256, gen) for sha256, gen in db.execute(wanted)}
 
 
 def _adopt(house: Application, tenant: Tenant, path: Path, sha256: str, gen: int, parser: Parser) -> str:
@@ -74,13 +73,13 @@ def _adopt(house: Application, tenant: Tenant, path: Path, sha256: str, gen: int
     if not same(path, sha256):
         return ""
     outcome = Outcome(outcomes.REFUSED, "wrong_kind")
-    if tenant.kind == "hospital" and gen == 0:
+    if tenant.kind == "hospital":
         with house.system_ctx(tenant.id, write=False) as ctx:
             outcome = ingest_file(ctx, path, name=path.name, source_id=None, parser=parser)
-        if outcome.reason == "storage_full" or _known(tenant.id, [sha256], gen):
+        if outcome.reason == "storage_full" or (sha256, gen) in _known(tenant.id, [sha256]):
             return "" if outcome.reason == "storage_full" else outcome.outcome
     _give_row(house, tenant, path, sha256, gen, hold=outcome.outcome == outcomes.REFUSED)
-    return outcomes.DUPLICATE if outcome.outcome == outcomes.DUPLICATE else outcomes.HELD
+    return outcomes.HELD if outcome.outcome == outcomes.REFUSED else outcome.outcome
 
 
 def _give_row(house: Application, tenant: Tenant, path: Path, sha256: str, gen: int, *, hold: bool) -> None:

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import clock, invariants, limits
-from core.backup import drill
+from core.backup import overdue
 from core.host import overview
 from core.host.house import Application
 from core.host.loader import GROUP
@@ -185,8 +185,8 @@ def _schema(house: Application, *, deep: bool) -> Iterator[Finding]:
     found = migrate.differences(house)
     yield _said("schema", not found, f"{len(found)} differences")
     if not found:
-        yield _said("backup", *drill.backup_state())
-        yield _said("drill", *drill.state())
+        yield _said("backup", *overdue.backup_state())
+        yield _said("drill", *overdue.drill_state())
         yield _said("work", *_work(house))
         yield from _in_use(house)
     if deep and not found:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from core import clock
-from core.backup import create, snapshot
+from core.backup import overdue, snapshot
 from core.run import migrate
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
@@ -74,7 +74,7 @@ def _way_back(house: Application, to: str, *, i_have_one: bool) -> Iterator[str]
     made = None
     if sa.inspect(db.engine).has_table(Lease.__tablename__):
         with all_tenants() as session:
-            made = session.scalar(sa.select(Lease.ran_at).where(Lease.name == create.VERIFIED))
+            made = session.scalar(sa.select(Lease.ran_at).where(Lease.name == overdue.VERIFIED))
     if made is None or clock.now() - made > FRESH:
         raise UpgradeRefused(
             "the schema is to change and no verified backup is younger than 24 hours: telerad backup create FOLDER, "

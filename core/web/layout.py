@@ -12,7 +12,7 @@ from flask_wtf.csrf import generate_csrf
 
 from core import clock
 from core.accounts import browser_key, login
-from core.backup import drill
+from core.backup import overdue
 from core.web import slots
 from core.web.gate import OPERATOR, access_of
 from core.web.i18n import language
@@ -58,7 +58,7 @@ def install(app: Flask, house: Application) -> None:
             "user": {"name": principal.account.name, "id": principal.account.public_id} if principal else None,
             "menu": menu_of(house, ctx) if ctx else platform_menu(house) if platform else [],
             "fallen": fallen(house, ctx) if ctx else [],
-            "overdue": drill.overdue() if ctx is None and is_operator() and (platform or request.endpoint == WORKBENCH) else [],
+            "overdue": overdue.named() if ctx is None and is_operator() and (platform or request.endpoint == WORKBENCH) else [],
             "urls": _urls(ctx, signed_in=principal is not None),
             "slot": partial(slots.fill, ctx) if ctx else (lambda name, **given: []),
             "slot_tabs": partial(slots.tabs, ctx) if ctx else (lambda name: []),

@@ -19,7 +19,7 @@ from core.accounts.models import Account, LoginSession, Remember
 from core.app import TeleradFlask
 from core.audit.models import Audit
 from core.audit.verify import first_bad
-from core.backup import create, record, release, restore, vault, verify
+from core.backup import create, overdue, record, release, restore, vault, verify
 from core.backup.vault import BackupRefused, Vault, make_key, vault_of
 from core.tenancy.sessions import all_tenants, nobody
 from core.work import clockwork, held
@@ -233,7 +233,7 @@ def test_files_before_the_database_leave_rows_without_files_and_that_is_found(pl
     found = create.create(place.house, tmp_path / "backup", PLAIN)
     assert found.count == 2 and len(found.record.missing) == 2
     with all_tenants() as session:
-        assert session.get(Lease, create.VERIFIED) is None
+        assert session.get(Lease, overdue.VERIFIED) is None
 
 
 def test_bytes_that_rotted_in_the_store_are_named_and_not_passed_on(place: Place, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from core import clock
 from core.accounts.models import Account
 from core.app import TeleradFlask
-from core.backup import create, drill
+from core.backup import create, drill, overdue
 from core.backup.record import FILES
 from core.backup.vault import BackupRefused, Vault, make_key
 from core.run import doctor
@@ -75,7 +75,7 @@ def test_a_drill_fails_when(place: Place, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(create, "create", spoiled)
     done = drill.drill(place.house, tmp_path / "drill")
     assert done.problems != []
-    assert not drill.state()[1].startswith("passed")
+    assert not overdue.drill_state()[1].startswith("passed")
 
 
 def one_file_of(store: Path) -> Path:
@@ -83,14 +83,14 @@ def one_file_of(store: Path) -> Path:
 
 
 def test_the_doctor_complains_when_no_drill_passed_for_eight_days(place: Place, tmp_path: Path) -> None:
-    assert drill.state()[0]
+    assert overdue.drill_state()[0]
     clock.shift(timedelta(days=9))
-    assert not drill.state()[0]
+    assert not overdue.drill_state()[0]
     assert doctor.Finding("drill", "bad", "no drill yet: telerad drill") in list(doctor.examine(place.house))
     assert drill.drill(place.house, tmp_path / "drill").problems == []
-    assert drill.state()[0]
+    assert overdue.drill_state()[0]
     clock.shift(timedelta(days=9))
-    assert not drill.state()[0] and not drill.backup_state()[0]
+    assert not overdue.drill_state()[0] and not overdue.backup_state()[0]
 
 
 def test_operators_see_in_red_what_is_overdue_and_nobody_else_does(place: Place, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_operators_see_in_red_what_is_overdue_and_nobody_else_does(place: Place,
     assert said(operator, "/admin/plugins") == [backup, drilled]
     assert said(operator, f"/t/{operator.tenant.code}/") == said(place.world.g_admin, "/") == []
     with all_tenants(write=True) as session:
-        session.execute(sa.delete(Lease).where(Lease.name == drill.PASSED))
+        session.execute(sa.delete(Lease).where(Lease.name == overdue.PASSED))
     assert "从未做过" in said(operator, "/")[1]
 
 

@@ -11,6 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from core.app import TeleradFlask
+from core.audit.models import Audit
+from core.intake.command import ingest_paths
+from core.intake.models import HeldItem
 from core.reconcile import rebuild
 from core.reconcile.run import reconcile
 from core.run import migrate
@@ -21,13 +24,17 @@ from core.tenancy.sessions import all_tenants
 from core.work import runner
 from plugin_sdk.words import stamp
 from tests.core.backup.places import Place, new_database, new_place, open_place, stored
+from tests.core.intake.objects import changed, images
 
 IDS = sa.select(
     Study.public_id, Study.uid, Patient.public_id, Study.uploaded_at, Study.uploaded_day, Study.complete_at, Study.trashed_at,
-    Series.public_id, Series.uid, Series.hidden, Instance.public_id, Instance.sop_uid, Study.n_series, Study.n_instances, Study.bytes,
+    Series.public_id, Series.uid, Series.hidden, Instance.public_id, Instance.sop_uid, Instance.rank, Instance.data_sha256, Study.n_series, Study.n_instances, Study.bytes,
 ).select_from(Study).join(Patient, Patient.id == Study.patient_id).join(Series, Series.study_id == Study.id).join(
     Instance, Instance.series_id == Series.id
 )
+
+VARIANTS = 6
+"""Other bytes under one image's number: adopted in any order, shown in the old one."""
 
 
 def index() -> set[tuple[Any, ...]]:
@@ -40,13 +47,19 @@ def index() -> set[tuple[Any, ...]]:
 def lost(app: TeleradFlask, database_url: str, tmp_path: Path) -> Iterator[tuple[Place, set[tuple[Any, ...]], dict[Any, str]]]:
     """A house whose store is there and whose database is new; what stood in the old one."""
     with new_place(database_url, tmp_path / "house", studies=3) as old:
+        (tmp_path / "others").mkdir()
+        for n in range(VARIANTS):
+            (tmp_path / "others" / f"{n}.dcm").write_bytes(changed(images(1)[0], ImageComments=f"other {n}"))
+        *_, counts = ingest_paths(old.house, old.world.hospital.code, [tmp_path / "others"])
+        assert counts["counts"]["held"] == VARIANTS
         with all_tenants(write=True) as session:
             first = session.scalars(sa.select(Study).order_by(Study.id).limit(1)).one()
             series = session.scalars(sa.select(Series).where(Series.study_id == first.id)).one()
             series.hidden, series.meta_version = True, series.meta_version + 1
         runner.drain(old.house)
         assert all(found.mended for found in reconcile(old.house, repair=True))
-        was, files = index(), stored()
+        was = index()
+        files = {key: sha256 for key, sha256 in stored().items() if not key[1].endswith(".0.0")}  # that number has many bytes
         hospital = old.world.hospital.code
     fresh = tmp_path / "fresh"
     fresh.mkdir()
@@ -60,11 +73,13 @@ def lost(app: TeleradFlask, database_url: str, tmp_path: Path) -> Iterator[tuple
 def test_every_study_comes_back_with_its_ids_and_a_second_run_finds_nothing(
     lost: tuple[Place, set[tuple[Any, ...]], dict[Any, str]],
 ) -> None:
-    place, was, files = lost
+    place, was, _ = lost
     found = list(rebuild.rebuild(place.house))
     assert all(one.mended for one in found)
-    assert sorted(one.kind for one in found if one.kind != "manifest.older") == ["bytes.no_row"] * 6 + ["manifest.ids"] * 3
-    assert stored() == files and index() == was
+    assert sorted(one.kind for one in found if one.kind != "manifest.older") == ["bytes.no_row"] * (6 + VARIANTS) + ["manifest.ids"] * 3
+    assert index() == was
+    with all_tenants() as session:
+        assert session.scalars(sa.select(Audit.facts).where(Audit.kind == "index.rebuilt")).all() == [{"stored": 6 + VARIANTS}]
     runner.drain(place.house)
     assert list(rebuild.rebuild(place.house)) == [] and list(reconcile(place.house, deep=True)) == []
 
@@ -95,3 +110,25 @@ def test_a_study_that_was_sent_again_since_keeps_the_id_it_has_now(
     with all_tenants() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Study)) == len({row[0] for row in was})
         assert session.scalars(sa.select(Tenant.name)).all() == ["重建医院"]
+
+
+def test_bytes_of_a_later_generation_are_an_image_like_any_other(lost: tuple[Place, set[tuple[Any, ...]], dict[Any, str]]) -> None:
+    place, was, files = lost
+    path = next((place.data / "store").rglob(f"{next(iter(files.values()))}.0"))
+    path.rename(path.with_suffix(".1"))
+    assert all(one.mended for one in rebuild.rebuild(place.house))
+    assert index() == was
+    with all_tenants() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(HeldItem).where(HeldItem.reason == "unreadable")) == 0
+
+
+def test_rows_that_are_older_than_their_manifest_are_brought_up_to_it(lost: tuple[Place, set[tuple[Any, ...]], dict[Any, str]]) -> None:
+    place, was, _ = lost
+    list(rebuild.rebuild(place.house))
+    with all_tenants(write=True) as session:
+        for study in session.scalars(sa.select(Study)):
+            study.version -= 2
+        session.execute(sa.update(Series).values(hidden=False))
+    assert {found.kind for found in reconcile(place.house, repair=True)} == {"manifest.newer"}
+    assert {(one.kind, one.mended) for one in rebuild.rebuild(place.house) if one.kind != "manifest.older"} == {("manifest.ids", True)}
+    assert index() == was and list(reconcile(place.house)) == []
