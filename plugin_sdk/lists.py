@@ -24,6 +24,7 @@ class Column:
     :param sort: expression to order by; must not be nullable, the cursor compares it
     :param join: ``(table, on)``: a 1:1 table that ``sort`` reads, joined (outer) only while the list is sorted by it
     :param fixed: cannot be hidden, it identifies
+    :param gives_way: names and descriptions: cut short on narrow screens before the list scrolls sideways, whole in the title
     :param macro: name of a macro in ``macros/cells.html`` that draws the value
     :param text: words for a value in a sheet, where the value alone would not say it
     :param mask: shortens the value where names are not shown, as in an export
@@ -45,6 +46,7 @@ class Column:
     text: Callable[[Any], object] | None = None
     mask: Callable[[str], str] | None = None
     code: Sequence[str] = ()
+    gives_way: bool = False
     plugin: str = ""
     owner: str = ""
 
