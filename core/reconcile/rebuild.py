@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from core import clock
 from core.audit import chain
 from core.intake.counts import recount
+from core.intake.models import Upload, UploadFile
 from core.reconcile import counts, manifests, orphans
 from core.reconcile.differences import Difference
 from core.reconcile.run import tenants
@@ -48,11 +49,25 @@ def rebuild(house: Application, *, code: str | None = None) -> Iterator[Differen
         for found in _named(house, tenant):
             named += found.mended
             yield found
+        _complete(house, tenant)
         if adopted or named:
             with all_tenants(write=True) as session:
                 chain.append(session, tenant_id=tenant.id, account_id=0, kind="index.rebuilt", ref="", stored=adopted)
         yield from counts.compare(house, tenant, repair=True)
         yield from manifests.compare(house, tenant, repair=True)
+
+
+def _complete(house: Application, tenant: Tenant) -> None:
+    """Nothing more is coming of a study that no manifest names and no upload under way brings."""
+    coming = (
+        sa.select(UploadFile.study_id).join(Upload, Upload.id == UploadFile.upload_id)
+        .where(Upload.state != "done", UploadFile.study_id.is_not(None))
+    )
+    with house.system_ctx(tenant.id) as ctx:
+        ctx.db.execute(
+            sa.update(Study).where(Study.complete_at.is_(None), Study.id.not_in(coming)).values(complete_at=ctx.now())
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _without_tenant(house: Application, known: set[str]) -> Iterator[Difference]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -132,3 +133,14 @@ def test_rows_that_are_older_than_their_manifest_are_brought_up_to_it(lost: tupl
     assert {found.kind for found in reconcile(place.house, repair=True)} == {"manifest.newer"}
     assert {(one.kind, one.mended) for one in rebuild.rebuild(place.house) if one.kind != "manifest.older"} == {("manifest.ids", True)}
     assert index() == was and list(reconcile(place.house)) == []
+
+
+def test_a_study_without_a_manifest_comes_back_complete_under_a_new_id(lost: tuple[Place, set[tuple[Any, ...]], dict[Any, str]]) -> None:
+    place, was, _ = lost
+    gone = sorted({row[0] for row in was})[0]
+    shutil.rmtree(place.data / "store" / "t" / next(iter(lost[2]))[0] / "m" / gone)
+    assert all(one.mended for one in rebuild.rebuild(place.house))
+    with all_tenants() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Study).where(Study.complete_at.is_(None))) == 0
+        assert {gone} == {row[0] for row in was} - set(session.scalars(sa.select(Study.public_id)))
+    assert list(reconcile(place.house)) == []
