@@ -49,7 +49,7 @@ def backup_create(context: click.Context, folder: Path, base: Path | None, serie
             base, over = record.newest(folder, key, until=at)
             for sentence in over:
                 click.echo(f"passed over: {sentence}", err=True)
-            folder = folder / f"{at:%Y%m%dT%H%M%SZ}"
+            folder = folder / f"{at:%Y%m%dT%H%M%S}.{at.microsecond // 1000:03d}Z"
         found = create.create(house, folder, key, base=base)
     made = found.record
     click.echo(f"{made.id}: {made.files} files, {made.bytes} bytes, {made.copied} copied, {made.linked} linked")
