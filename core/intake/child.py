@@ -145,6 +145,8 @@ class Parser:
         except ValueError:
             self.close()
             raise ChildDied("broken") from None
+        if isinstance(answer, dict) and answer.get("spent"):
+            self.close()                                  # what one file left mapped is not the next one's to pay
         return self._raised(answer)
 
     def _receive(self, pipe: IO[bytes], length: int, until: float) -> bytes:
@@ -208,6 +210,15 @@ def _limit_cpu(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (int(used) + 1 + seconds, hard))
 
 
+def _address_space() -> int:
+    """Bytes this process has mapped; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm", "rb") as statm:
+            return int(statm.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
+
+
 def serve(memory: int, cpu: int) -> None:
     """Answer requests from stdin until it ends. Runs in the child only."""
     from core.intake.tasks import answer
@@ -222,7 +233,7 @@ def serve(memory: int, cpu: int) -> None:
     while len(head := requests.read(_LENGTH.size)) == _LENGTH.size:
         request = json.loads(requests.read(_LENGTH.unpack(head)[0]))
         _limit_cpu(cpu)
-        answers.write(_packed(answer(request)))
+        answers.write(_packed({**answer(request), "spent": _address_space() > memory * 3 // 4}))
         answers.flush()
 
 

@@ -17,7 +17,10 @@ log = logging.getLogger(__name__)
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Do one request; every outcome is an answer, so that one file never costs the next one its child."""
+    """Do one request; every outcome is an answer, so that one file never costs the next one its child.
+
+    Only ``memory`` does: what could not be allocated or loaded leaves a process nobody should hand the next file.
+    """
     try:
         return _DO[request["do"]](request)
     except Refused as refused:
@@ -25,12 +28,21 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     except HeldBack as held:
         return {"error": "held", "reason": held.reason, "detail": held.detail}
     except CannotRender as no:
-        return {"error": "cannot_render", "detail": str(no)}
-    except (MemoryError, RecursionError):
-        return {"error": "memory"}
+        return {"error": "memory"} if _out_of_memory(no) else {"error": "cannot_render", "detail": str(no)}
     except Exception as error:  # edge of the child: the file is held, and the message may hold a name
+        if _out_of_memory(error):
+            return {"error": "memory"}
         log.error("file not read", extra={"kind": type(error).__name__})
         return {"error": "held", "reason": "unreadable", "detail": type(error).__name__}
+
+
+def _out_of_memory(error: BaseException | None) -> bool:
+    """Whether memory is behind an error: a library that does not fit fails to load, or half of it does."""
+    while error is not None:
+        if isinstance(error, (MemoryError, RecursionError, ImportError)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _parse(request: dict[str, Any]) -> dict[str, Any]:

@@ -117,6 +117,16 @@ def test_too_much_memory_costs_the_child_and_not_the_parent(ct: Path) -> None:
         assert parser.parse(ct).header.sop_uid == "1.2.3.4"
 
 
+def test_a_child_that_has_come_near_its_limit_is_not_given_the_next_file(ct: Path) -> None:
+    with Parser() as parser:
+        parser.parse(ct)
+        pages = int(Path(f"/proc/{parser.pid}/statm").read_text().split()[0])
+    with Parser(memory=pages * os.sysconf("SC_PAGE_SIZE") * 5 // 4) as parser:
+        assert parser.parse(ct).header.sop_uid == "1.2.3.4"
+        assert parser.pid is None
+        assert parser.parse(ct).header.sop_uid == "1.2.3.4"
+
+
 def test_the_child_sees_no_secret(monkeypatch: pytest.MonkeyPatch, ct: Path) -> None:
     monkeypatch.setenv("TELERAD_SECRET_KEY", "canary")
     with Parser() as parser:
