@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pydicom.datadict import keyword_for_tag, tag_for_keyword
 from werkzeug.datastructures import MultiDict
 
 from core import limits
@@ -100,6 +99,8 @@ def _wanted(name: str, value: str, vr: str) -> str:
 
 def _included(values: Iterable[str]) -> tuple[frozenset[str], bool]:
     """Read ``includefield``: commas or repeated, tags or keywords; what nobody knows is left out, not refused."""
+    from pydicom.datadict import tag_for_keyword
+
     names = [name.strip() for value in values for name in value.split(",")]
     found = set()
     for name in names:
@@ -126,7 +127,3 @@ def _flag(name: str, value: str) -> bool:
     if value not in ("true", "false"):
         raise BadQuery(name, "true or false")
     return value == "true"
-
-
-def keyword(tag: str) -> str:
-    return keyword_for_tag(int(tag, 16))

@@ -8,11 +8,6 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
 
-from pydicom.dataset import FileMetaDataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_file_meta_info
-from pydicom.uid import UID
-
 from core.dicomweb import decoding, pixels
 from core.dicomweb.accept import Range
 from core.dicomweb.multipart import Part
@@ -149,6 +144,11 @@ def _opening(head: bytes, item: StoredObject) -> bytes:
         return b""
     if head[:2] == b"\x02\x00":
         return b"DICM"
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.filebase import DicomBytesIO
+    from pydicom.filewriter import write_file_meta_info
+    from pydicom.uid import UID
+
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(item.sop_class)
     meta.MediaStorageSOPInstanceUID = UID(item.sop_uid)

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from core.host import faults
 from core.host.models import PluginFault
-from core.run import migrate
 from core.tenancy.models import Tenant
 from core.tenancy.sessions import all_tenants
 
@@ -105,6 +104,8 @@ def of_house(house: Application, *, rows: str = "") -> list[Overview]:
 
 def stored(house: Application, name: str) -> tuple[tuple[str, int], ...]:
     """Tables of a plugin and how many rows each holds, over all tenants."""
+    from core.run import migrate
+
     tables = migrate.tables_of(house, name) if name in dict(migrate.owners(house)) else frozenset()
     with all_tenants() as session:
         connection = session.connection()

@@ -14,7 +14,6 @@ from core.host import faults, providers, switches
 from core.host import settings as own
 from core.host.models import PluginFault
 from core.host.switches import Switch
-from core.run import migrate
 from core.tenancy import settings
 from core.tenancy.sessions import all_tenants
 from plugin_sdk.capabilities import CAPABILITIES
@@ -206,6 +205,8 @@ def recent_error(name: str) -> tuple[str, datetime] | None:
 
 def stored(ctx: TenantCtx, name: str) -> list[tuple[str, int | None]]:
     """Tables of a plugin and how many rows of each are this tenant's; ``None`` where no column says whose they are."""
+    from core.run import migrate
+
     house = ctx.app
     tables = migrate.tables_of(house, name) if name in dict(migrate.owners(house)) else frozenset()
     with all_tenants() as session:

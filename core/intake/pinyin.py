@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pypinyin import lazy_pinyin
-
 from plugin_sdk.dicom.charset import display_name, fold, has_ideographs
 
 DOUBLE = {
@@ -32,6 +30,8 @@ def pinyin_of(name: str) -> str:
     shown = display_name(name)
     if not has_ideographs(shown):
         return fold(shown)[:200]
+    from pypinyin import lazy_pinyin                      # reads half a second of dictionaries
+
     read, rest = _surname(shown)
     return fold(read + "".join(lazy_pinyin(rest)))[:200]
 

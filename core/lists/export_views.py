@@ -16,7 +16,6 @@ from core.lists.parts import columns_of, find, may_reveal, registered
 from core.lists.saved import args_of, kept
 from core.lists.views import HOME
 from plugin_sdk.errors import DomainError
-from plugin_sdk.excel import MEDIA
 from plugin_sdk.i18n import lazy as _l
 from plugin_sdk.web import fresh, passive, requires
 
@@ -90,6 +89,8 @@ def cancel(id: str) -> ResponseReturnValue:
 @requires(*HOME)
 def download(id: str) -> ResponseReturnValue:
     """The file, for its owner only."""
+    from plugin_sdk.excel import MEDIA
+
     row = exports.mine(g.ctx, id)
     data = io.BytesIO(exports.file_of(g.ctx, row))
     response = send_file(data, mimetype=MEDIA, as_attachment=True, download_name=row.name, etag=False)

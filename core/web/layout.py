@@ -13,7 +13,7 @@ from flask_wtf.csrf import generate_csrf
 from core import clock
 from core.accounts import browser_key, login
 from core.backup import overdue
-from core.web import slots
+from core.web import compiled, slots
 from core.web.gate import OPERATOR, access_of
 from core.web.i18n import language
 from plugin_sdk.declared import MenuItem
@@ -42,6 +42,7 @@ def install(app: Flask, house: Application) -> None:
     app.jinja_env.filters["local"] = local_text
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
+    compiled.install(app)
 
     @app.context_processor
     def around() -> dict[str, Any]:
