@@ -6,6 +6,9 @@ PORT ?= 8000
 WORKERS ?= 4
 STAMP := .make/venv
 
+# Some images switch off Python's compiled files, which saves them nothing and costs each of our processes its start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test check bench faults drill docs wheel assets translations clean
 
 run: $(STAMP) assets translations

@@ -7,12 +7,14 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from core import clock, config
@@ -216,18 +218,17 @@ def make_world(app: TeleradFlask) -> Callable[..., World]:
 
     def make(mark: str = "") -> World:
         n = next(numbers)
-        with app.app_context():
-            with all_tenants(write=True) as db:
-                hospital = tenancy.create(db, app.house, code=f"H{n:05d}", kind="hospital", name=f"医院{mark}{n}")
-                group = tenancy.create(db, app.house, code=f"G{n:05d}", kind="group", name=f"诊断组{mark}{n}")
-                link = tenancy.connect(db, hospital=hospital, group=group)
+        with app.app_context(), all_tenants(write=True) as db:
+            hospital = tenancy.create(db, app.house, code=f"H{n:05d}", kind="hospital", name=f"医院{mark}{n}")
+            group = tenancy.create(db, app.house, code=f"G{n:05d}", kind="group", name=f"诊断组{mark}{n}")
+            link = tenancy.connect(db, hospital=hospital, group=group)
             world = World(app, hospital, group, link)
             for name, tenant, role in (
                 ("technician", hospital, "technician"), ("doctor", hospital, "doctor"), ("h_admin", hospital, "admin"),
                 ("reader", group, "reader"), ("reader2", group, "reader"), ("reviewer", group, "reviewer"),
                 ("g_admin", group, "admin"),
             ):
-                world.people[name] = make_member(app, tenant, role, f"{name}{mark}")
+                world.people[name] = _member(db, app, tenant, role, f"{name}{mark}")
         return world
 
     return make
@@ -235,13 +236,18 @@ def make_world(app: TeleradFlask) -> Callable[..., World]:
 
 def make_member(app: TeleradFlask, tenant: Tenant, role: str, name: str) -> Member:
     with all_tenants(write=True) as db:
-        account = accounts.create(
-            db, phone=f"139{next(numbers):08d}", name=name, password=PASSWORD, must_change=False
-        )
-        tenancy.join(db, tenant=tenant, account_id=account.id, role=role)
-        accounts.sign_with(db, account.id, scribble(name))
-        devices.note(db, account.id, address="127.0.0.1")
-    return Member(app, account, tenant, role, login.make_token(account.id, tenant.id, days=3))
+        return _member(db, app, tenant, role, name)
+
+
+def _member(db: Session, app: TeleradFlask, tenant: Tenant, role: str, name: str) -> Member:
+    account = accounts.create(db, phone=f"139{next(numbers):08d}", name=name, password=PASSWORD, must_change=False)
+    tenancy.join(db, tenant=tenant, account_id=account.id, role=role)
+    accounts.sign_with(db, account.id, signature(name))
+    devices.note(db, account.id, address="127.0.0.1")
+    return Member(app, account, tenant, role, login.add_token(db, account.id, tenant.id, days=3))
+
+
+signature = cache(scribble)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from core import clock
 from core.accounts import devices, journal, passwords, settings, throttle
@@ -197,15 +198,20 @@ def token_hash(text: str) -> str:
 
 def make_token(account_id: int, tenant_id: int, *, days: int | None) -> str:
     """Make a token of a member. :return: its text, shown this once"""
+    with all_tenants(write=True) as db:
+        return add_token(db, account_id, tenant_id, days=days)
+
+
+def add_token(db: Session, account_id: int, tenant_id: int, *, days: int | None) -> str:
+    """`make_token` within a transaction of the caller's."""
     text = "trt_" + secrets.token_urlsafe(32)
     at = clock.now()
-    with all_tenants(write=True) as db:
-        db.add(
-            ApiToken(
-                tenant_id=tenant_id, account_id=account_id, token_hash=token_hash(text), tail=text[-4:], created_at=at,
-                expires_at=at + timedelta(days=days) if days else None,
-            )
+    db.add(
+        ApiToken(
+            tenant_id=tenant_id, account_id=account_id, token_hash=token_hash(text), tail=text[-4:], created_at=at,
+            expires_at=at + timedelta(days=days) if days else None,
         )
+    )
     return text
 
 

@@ -30,7 +30,7 @@ def pinyin_of(name: str) -> str:
     shown = display_name(name)
     if not has_ideographs(shown):
         return fold(shown)[:200]
-    from pypinyin import lazy_pinyin                      # reads half a second of dictionaries
+    from pypinyin import lazy_pinyin  # reads half a second of dictionaries
 
     read, rest = _surname(shown)
     return fold(read + "".join(lazy_pinyin(rest)))[:200]

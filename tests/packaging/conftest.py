@@ -37,7 +37,7 @@ class Environment:
         outer = {k: v for k, v in os.environ.items() if k not in OUTSIDE and not k.startswith(("TELERAD_", "PYTEST_"))}
         return {
             **outer, "PATH": f"{self.root / 'bin'}:{os.environ['PATH']}", "HOME": str(self.root / "home"), "PIP_NO_INDEX": "1",
-            "PIP_NO_BUILD_ISOLATION": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1", "PYTHONDONTWRITEBYTECODE": "1",
+            "PIP_NO_BUILD_ISOLATION": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1",
         }
 
     def run(self, *command: str, cwd: Path, fails: bool = False, seconds: float = 120) -> str:
