@@ -23,6 +23,7 @@ from core.host.settings import Allowed
 from core.intake.settings import Intake
 from core.tenancy import sessions, settings
 from core.web import converters, errors, gate, headers, i18n, idempotency, layout, logs, metrics, routes, step_up
+from core.web.rules import LateRule
 from core.work.settings import Work
 from plugin_sdk import runtime
 from plugin_sdk.api import Plugin
@@ -39,6 +40,7 @@ class TeleradFlask(Flask):
 
     session_interface = RowSessions()
     request_class = idempotency.DigestingRequest
+    url_rule_class = LateRule
     house: Application
 
     def dispatch_request(self) -> Response:

@@ -11,6 +11,7 @@ from flask import Blueprint, Flask, send_from_directory
 from core.host import loader
 from core.host.registry import BlueprintSpec
 from core.web import converters
+from core.web.rules import LateRule
 from plugin_sdk.web import Access
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def _rehearse(app: Flask, house: Application, specs: list[BlueprintSpec]) -> Non
     :raise RouteError: no mark, a mark that its scope does not know, an unknown permission, or a taken name
     """
     scratch = Flask("rehearsal", static_folder=None)
+    scratch.url_rule_class = LateRule
     converters.install(scratch, sorted(house.plugins.house.resources))
     codes = {p.code for p in house.plugins.house.permissions}
     for spec in specs:
