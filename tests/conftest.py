@@ -47,6 +47,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     server = os.environ.get("TELERAD_TEST_DATABASE") == "postgresql"
     out = {"sqlite" if server else "postgresql"} | (set() if os.environ.get("TELERAD_FAULTS") == "long" else {"long"})
+    if server and os.environ.get("TELERAD_MATRIX") != "whole":
+        out.add("sampled")
     left = [
         item for item in items
         if any(item.get_closest_marker(name) for name in out)

@@ -14,6 +14,14 @@ from tests.contract.stage import Stage
 SAMPLE = 5
 
 
+def whole(database_url: str) -> bool:
+    """Whether everything is walked: on PostgreSQL, where a cell costs several times as much, one in ``SAMPLE`` is.
+
+    ``TELERAD_MATRIX=whole`` walks them all there too.
+    """
+    return not database_url.startswith("postgresql") or os.environ.get("TELERAD_MATRIX") == "whole"
+
+
 @pytest.fixture(scope="session")
 def staged(app: TeleradFlask) -> Stage:
     return stage.build(app)
@@ -26,9 +34,5 @@ def found(staged: Stage) -> list[Case]:
 
 @pytest.fixture(scope="session")
 def walked(found: list[Case], database_url: str) -> list[Case]:
-    """Every case; on PostgreSQL, where a cell costs several times as much, one in ``SAMPLE``.
-
-    ``TELERAD_MATRIX=whole`` walks them all there too.
-    """
-    whole = not database_url.startswith("postgresql") or os.environ.get("TELERAD_MATRIX") == "whole"
-    return found if whole else found[::SAMPLE]
+    """Every case, or a sample of them."""
+    return found if whole(database_url) else found[::SAMPLE]

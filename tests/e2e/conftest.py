@@ -18,9 +18,14 @@ from tests.e2e.stage import Requests, furnish
 expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 
 
+def copy_of_demo(factory: pytest.TempPathFactory, into: Path, *words: str) -> None:
+    once.copy_of(factory, "demo" + "".join(words), lambda place: demo(place, *words), into)
+
+
 @pytest.fixture(scope="session")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Product, Requests]]:
     def make(data: Path) -> None:
+        copy_of_demo(tmp_path_factory, data)
         (data / "requests.json").write_text(json.dumps(asdict(furnish(data))), encoding="ascii")
 
     data = tmp_path_factory.mktemp("furnished")
@@ -36,7 +41,7 @@ def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """The product with the demo house; a module's ``DEMO`` are arguments of that command."""
     words: tuple[str, ...] = getattr(request.module, "DEMO", ())
     data = tmp_path_factory.mktemp("product")
-    once.copy_of(tmp_path_factory, "demo" + "".join(words), lambda place: demo(place, *words), data)
+    copy_of_demo(tmp_path_factory, data, *words)
     made = Product(data)
     made.start()
     yield made

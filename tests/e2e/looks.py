@@ -57,7 +57,8 @@ def axe_source() -> str:
 
 def findings(page: Page) -> list[str]:
     """WCAG 2.1 A and AA findings of axe, as sentences. Frames of other documents are not entered."""
-    page.evaluate(axe_source())
+    if page.evaluate("typeof axe === 'undefined'"):
+        page.evaluate(axe_source())
     result: dict[str, Any] = page.evaluate(
         "(tags) => axe.run(document, { iframes: false, runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'] })", TAGS
     )

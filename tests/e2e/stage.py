@@ -33,7 +33,6 @@ from core.tenancy.sessions import all_tenants
 from core.work import runner
 from plugin_sdk.db import db as flask_db
 from tests.conftest import Member
-from tests.e2e.product import demo
 from tests.plugins.consultation.test_main_job import WORDS, step
 
 OPERATOR = seed.OPERATOR.phone
@@ -71,8 +70,7 @@ def member(app: TeleradFlask, phone: str) -> Member:
 
 
 def furnish(data: Path) -> Requests:
-    """Make a demo house that nobody started yet: six studies, six requests of different states."""
-    demo(data)
+    """Furnish a demo house that nobody started yet: six studies, six requests of different states."""
     app = open_house(str(data))
     studies = [s["id"] for s in member(app, "13800000002").call("GET", "/studies").get_json()["items"]]
     add_study(app)
