@@ -172,6 +172,23 @@ def test_a_place_that_both_changed_shows_both_wordings_and_can_be_edited(
     assert stored(world.reader, accepted["id"])["draft"]["findings"] == "结节约6～7mm。"
 
 
+def test_who_keeps_his_own_text_finds_the_one_it_replaced(
+    world: World, accepted: dict[str, Any], sit: Callable[..., Desk]  # noqa: F811
+) -> None:
+    desk = sit(world.reader)
+    page = writing(desk, accepted["id"])
+    page.fill("#findings", "结节约5mm。")
+    saved(page)
+    rev = stored(world.reader, accepted["id"])["draft"]["rev"]
+    world.reader.call("PUT", f"/requests/{accepted['id']}/draft", {"rev": rev, "findings": "结节约7mm。"})
+    page.fill("#findings", "结节约6mm。")
+    page.locator("#ws-conflict").get_by_text("保留我的修改").click()
+    saved(page)
+    assert stored(world.reader, accepted["id"])["draft"]["findings"] == "结节约6mm。"
+    page = desk.report(accepted["id"])
+    assert [one["findings"] for one in page.evaluate("JSON.parse(document.querySelector('[data-page]').dataset.page).asides")] == ["结节约7mm。"]
+
+
 def test_where_the_browser_keeps_nothing_a_red_strip_offers_the_text(
     world: World, accepted: dict[str, Any], sit: Callable[..., Desk], server: Server  # noqa: F811
 ) -> None:

@@ -5,7 +5,7 @@ import { merge } from "./workspace-merge.js"
 const byId = (id) => document.getElementById(id)
 const PARTS = ["findings", "impression"]
 
-// chosen(text, sentence): what goes on; no text keeps what stands in the fields. putAside(text): keep mine before theirs is taken.
+// chosen(text, sentence, instead): what goes on, instead of the server's or not; no text keeps what stands in the fields. putAside(text): keep mine before theirs is taken.
 export const makeConflict = ({ words, fill, clock, plain, read, opened, chosen, putAside }) => ({ there, base, since }) => {
   const dialog = byId("ws-conflict"), mine = read(), at = there.saved_at ?? since.saved_at
   const merged = Object.fromEntries(PARTS.map((part) => [part, merge(base[part], mine[part], there[part])]))
@@ -29,10 +29,10 @@ export const makeConflict = ({ words, fill, clock, plain, read, opened, chosen, 
   dialog.returnValue = ""
   dialog.oncancel = (event) => event.preventDefault()
   dialog.onclose = () => {
-    if (dialog.returnValue === "theirs") return chosen(textOf(there), put?.aside ? words.theirsKept : words.theirs)
-    if (dialog.returnValue !== "merged") return chosen(null)
+    if (dialog.returnValue === "theirs") return chosen(textOf(there), put?.aside ? words.theirsKept : words.theirs, false)
+    if (dialog.returnValue !== "merged") return chosen(null, "", true)
     const took = mine.positive !== base.positive ? mine.positive : there.positive, images = mine.images.join() !== base.images.join() ? mine.images : there.images
-    return chosen({ findings: byId("ws-merged-findings").value, impression: byId("ws-merged-impression").value, positive: took, images }, words.merged)
+    return chosen({ findings: byId("ws-merged-findings").value, impression: byId("ws-merged-impression").value, positive: took, images }, words.merged, true)
   }
   opened()
   dialog.showModal()

@@ -12,7 +12,7 @@ export const same = (one, other) =>
 
 // tell(what, facts): changed, saving, saved, offline, online, refused, conflict, lost
 export const makeDraft = ({ call, url, rev, text, read, tell }) => {
-  let saved = textOf(text), since = 0, timer = 0, running = null, tries = 0, on = true, held = null, refused = null
+  let saved = textOf(text), since = 0, timer = 0, running = null, tries = 0, on = true, held = null, refused = null, over = false
   let unsure = [] // texts whose saving got no answer: they may have arrived
 
   const dirty = () => !same(read(), saved)
@@ -37,7 +37,8 @@ export const makeDraft = ({ call, url, rev, text, read, tell }) => {
   }
   const arrived = (there) => { tell("saved", there); if (dirty()) tell("changed", {}) }
   const put = async (sent) => {
-    const there = await call(`${url}/draft`, { method: "PUT", json: { rev, ...sent }, keepalive: true })
+    const there = await call(`${url}/draft`, { method: "PUT", json: { rev, ...sent, keep_replaced: over }, keepalive: true })
+    over = false
     keep(there, sent)
     arrived(there)
     return true
@@ -89,8 +90,8 @@ export const makeDraft = ({ call, url, rev, text, read, tell }) => {
     },
     // Text that began from an older revision meets what the server has now.
     meet(draft) { held = draft; tell("conflict", { draft }) },
-    // After a conflict: go on from what the server has, with whatever stands in the fields.
-    goOn() { if (held) { keep(held, held); held = null } ; touch() },
+    // After a conflict: go on from what the server has, with whatever stands in the fields; `instead`: the next save has the server keep its own aside.
+    goOn(instead) { if (held) { keep(held, held); held = null; over = instead } ; touch() },
     adopt(there) { keep(there, there); since = 0; tries = 0; clearTimeout(timer) },
     stop() { on = false; clearTimeout(timer) },
     start() { on = true },

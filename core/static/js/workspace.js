@@ -90,7 +90,7 @@ const lose = (error) => {
 const conflict = makeConflict({
   words, fill, clock, plain, read, putAside,
   opened() { saveState("lost", "alert-circle", words.unsaved) },
-  chosen(text, sentence) { if (text) replace(text, sentence); draft.goOn(); if (draft.dirty()) draft.save(); else connection.drop() },
+  chosen(text, sentence, instead) { if (text) replace(text, sentence); draft.goOn(instead); if (draft.dirty()) draft.save(); else connection.drop() },
 })
 const tell = (what, facts) => ({
   changed: () => saveState("", "pencil", words.unsaved),

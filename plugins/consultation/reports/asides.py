@@ -37,8 +37,16 @@ def keep(ctx: Ctx, row: Request, text: Text) -> Aside | None:
         findings=normal(text.findings), impression=normal(text.impression), positive=text.positive,
         images=_pictures(ctx, row, text.images),
     )
-    nothing = not (text.findings.strip() or text.impression.strip() or text.images) and text.positive is None
-    if nothing or text == versions.text_of_draft(queries.draft_of(ctx, row.id)):
+    return None if text == versions.text_of_draft(queries.draft_of(ctx, row.id)) else _put(ctx, row, text)
+
+
+def keep_draft(ctx: Ctx, row: Request) -> Aside | None:
+    """Keep the draft as it stands, which the asker is about to replace by a text that began from an older one."""
+    return _put(ctx, row, versions.text_of_draft(queries.draft_of(ctx, row.id)))
+
+
+def _put(ctx: Ctx, row: Request, text: Text) -> Aside | None:
+    if not (text.findings.strip() or text.impression.strip() or text.images) and text.positive is None:
         return None
     kept = _same(ctx, row, text) or _new(ctx, row, text)
     kept.at = ctx.now()

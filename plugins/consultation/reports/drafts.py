@@ -8,16 +8,17 @@ from sqlalchemy.exc import IntegrityError
 from plugin_sdk.errors import StaleDraft
 from plugin_sdk.types import Ctx
 from plugins.consultation.models import Draft, Request
-from plugins.consultation.reports import versions
+from plugins.consultation.reports import asides, versions
 from plugins.consultation.reports.digest import normal
 from plugins.consultation.reports.versions import Text
 from plugins.consultation.requests import claims, queries
 from plugins.consultation.requests.effects import ref
 
 
-def save(ctx: Ctx, row: Request, text: Text, *, rev: int) -> Draft:
+def save(ctx: Ctx, row: Request, text: Text, *, rev: int, keep_replaced: bool = False) -> Draft:
     """Save what is being written, if nobody saved since ``rev``.
 
+    :param keep_replaced: the text began from an older draft; the one it replaces is put aside for the writer
     :raise ClaimNotMine: lapsed, taken back or never mine
     :raise StaleDraft: carries ``rev``, ``holder`` and ``since`` of what is there now
     """
@@ -39,6 +40,8 @@ def save(ctx: Ctx, row: Request, text: Text, *, rev: int) -> Draft:
             raise _stale(ctx, row) from error
         ctx.audit("draft.saved", ref=ref(row))
         return draft
+    if keep_replaced and draft.rev == rev:
+        asides.keep_draft(ctx, row)
     moved = ctx.db.execute(
         sa.update(Draft)
         .where(Draft.request_id == row.id, Draft.rev == rev)

@@ -198,7 +198,7 @@ def save_draft(id: str) -> ResponseReturnValue:
     draft = drafts.save(
         ctx, row,
         Text(findings=body.findings, impression=body.impression, positive=body.positive, images=tuple(body.images)),
-        rev=body.rev,
+        rev=body.rev, keep_replaced=body.keep_replaced,
     )
     return jsonify(draft_json(draft))
 

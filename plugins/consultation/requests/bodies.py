@@ -74,7 +74,10 @@ class TextBody(Body):
 
 
 class DraftBody(TextBody):
+    """``keep_replaced``: the draft of this ``rev`` is kept 30 days for the writer, who saw it and wants another text."""
+
     rev: Version = Field(examples=[0])
+    keep_replaced: bool = False
 
 
 class ConfirmItem(Body):

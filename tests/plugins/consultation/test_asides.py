@@ -195,3 +195,15 @@ def test_the_log_says_that_a_text_was_given_up_and_nothing_of_it(world: World, m
         entries = db.scalars(sa.select(Audit).where(Audit.tenant_id == world.group.id, Audit.kind == "draft.discarded")).all()
     assert [(e.account_id, e.ref) for e in entries] == [(world.reader.account.id, f"consultation:request:{request['id']}")]
     assert not any(MINE["findings"] in repr(vars(e)) for e in entries)
+
+
+def test_a_draft_that_is_replaced_knowingly_is_kept_for_whoever_replaced_it(world: World, make_study: Callable[..., Study]) -> None:
+    request = accepted(world, make_study)
+    url = f"/requests/{request['id']}/draft"
+    there = world.reader.call("PUT", url, {"rev": 0, **MINE, "findings": "别处写的"}).get_json()
+    stale = world.reader.call("PUT", url, {"rev": there["rev"] - 1, **MINE, "keep_replaced": True})
+    assert stale.status_code == 409 and kept(world.reader, request) == []
+    mine = world.reader.call("PUT", url, {"rev": there["rev"], **MINE, "keep_replaced": True})
+    assert mine.status_code == 200 and kept(world.reader, request) == ["别处写的"]
+    assert world.reader.call("PUT", url, {"rev": mine.get_json()["rev"], **MINE, "findings": "继续写"}).status_code == 200
+    assert kept(world.reader, request) == ["别处写的"]
