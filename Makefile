@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= demo-data
 PORT ?= 8000
-WORKERS ?= 3
+WORKERS ?= 4
 STAMP := .make/venv
 
 # Some images switch off Python's compiled files, which saves them nothing and costs each of our processes its start.
@@ -15,7 +15,7 @@ run: $(STAMP) assets translations
 	@TELERAD_DATA=$(DATA) $(BIN)/telerad demo
 	@TELERAD_DATA=$(DATA) $(BIN)/telerad run --port $(PORT)
 
-# Three workers on two cores: some tests wait for processes of their own. The second pass takes what asks for the database.
+# Four workers on two cores: many tests wait for processes of their own. The second pass takes what asks for the database.
 test: $(STAMP) assets translations
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 	TELERAD_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/core tests/plugins tests/contract -m "not browser and not corpus"

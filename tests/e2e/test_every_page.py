@@ -107,7 +107,7 @@ class Walks:
             seen.foreign += [f"{place.path}: {f}" for f in looks.foreign_words(page, self.data)]
         # English words are longer than the columns are wide; a plugin's column, the fees of administrators, may be one too many.
         scrollers = ".nothing" if language == "zh_CN" and not page.locator("th", has_text="费用").count() else ".scroll-table"
-        for size in SIZES:
+        for size in SIZES if language == "zh_CN" else SIZES[:1]:
             page.set_viewport_size({"width": size[0], "height": size[1]})
             seen.cut += [f"{place.path} {size[0]}: {f}" for f in looks.cut_off(page, scrollers=scrollers)]
         page.set_viewport_size({"width": 1366, "height": 768})
@@ -136,14 +136,14 @@ def test_no_page_has_a_finding_and_nothing_is_cut_off(walks: Walks, phone: str, 
     assert seen.findings + seen.cut == []
 
 
-@pytest.mark.parametrize("width", [1366, 1600, 1920])
 @pytest.mark.parametrize(("phone", "path"), [(DOCTOR, "/t/HDEMO/studies"), (DOCTOR, "/t/HDEMO/requests"), (REVIEWER, "/t/GDEMO/diagnosis"),
                                              (REVIEWER, "/t/GDEMO/diagnosis/done")])
-def test_the_lists_of_every_day_fit_without_scrolling_sideways(browser: Browser, furnished: House, phone: str, path: str, width: int) -> None:
+def test_the_lists_of_every_day_fit_without_scrolling_sideways(browser: Browser, furnished: House, phone: str, path: str) -> None:
     page = Desk(browser, furnished[0], phone).go(path)
-    page.set_viewport_size({"width": width, "height": 768})
     expect(page.locator(".t tbody tr").first).to_be_visible()
-    assert page.locator(".scroll-table").evaluate("(box) => box.scrollWidth - box.clientWidth") == 0
+    for width in (1366, 1600, 1920):
+        page.set_viewport_size({"width": width, "height": 768})
+        assert page.locator(".scroll-table").evaluate("(box) => box.scrollWidth - box.clientWidth") == 0, width
     page.context.close()
 
 
