@@ -32,11 +32,13 @@ from tests.desk import Desk
 
 
 @pytest.fixture
-def place(app: TeleradFlask, database_url: str, tmp_path: Path) -> Iterator[Place]:
-    with new_place(database_url, tmp_path / "house", studies=22) as made:
+def place(request: pytest.FixtureRequest, app: TeleradFlask, database_url: str, tmp_path: Path) -> Iterator[Place]:
+    """A house of its own, with so many studies as the test asks for."""
+    with new_place(database_url, tmp_path / "house", studies=getattr(request, "param", 2)) as made:
         yield made
 
 
+@pytest.mark.parametrize("place", [22], indirect=True)
 def test_a_drill_compares_twenty_studies_by_pixel_and_leaves_nothing_behind(place: Place, tmp_path: Path) -> None:
     make_key(tmp_path / "key")
     place.house.config = replace(place.house.config, backup_key=tmp_path / "key")
