@@ -9,7 +9,7 @@ STAMP := .make/venv
 # Some images switch off Python's compiled files, which saves them nothing and costs each of our processes its start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check bench faults drill docs wheel assets translations clean
+.PHONY: run test packages check bench faults drill docs wheel assets translations clean
 
 run: $(STAMP) assets translations
 	@TELERAD_DATA=$(DATA) $(BIN)/telerad demo
@@ -17,8 +17,12 @@ run: $(STAMP) assets translations
 
 # Four workers on two cores: many tests wait for processes of their own. The second pass takes what asks for the database.
 test: $(STAMP) assets translations
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore tests/packaging
 	TELERAD_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/core tests/plugins tests/contract -m "not browser and not corpus"
+
+# The product as others get it: wheels, environments that have nothing else, new packages, the examples, the tutorial.
+packages: $(STAMP) assets translations
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/packaging
 
 check: $(STAMP) assets translations
 	$(BIN)/ruff check core plugins plugin_sdk transfer tests tools benchmarks examples

@@ -54,7 +54,7 @@ class Seen:
 
 
 class Walks:
-    """Ways through the product; each is gone once, whoever asks. Pages of one's own account (/me) are looked at for one person."""
+    """Ways through the product; each is gone once, whoever asks. Pages of one's own account (/me), and any page in English, are looked at for one person."""
 
     def __init__(self, browser: Browser, house: House) -> None:
         self.browser, self.product, self.requests = browser, *house
@@ -91,7 +91,7 @@ class Walks:
         asked = self.requests
         reports = {READER: (asked.writing, asked.reviewing, asked.submitted), REVIEWER: (asked.reviewing, asked.waiting)}
         for place in self.links(phone, desk):
-            own = place.path.startswith("/me")
+            own = place.path.startswith("/me") or language == "en"
             if place.endpoint == "workspace.show" or place.endpoint.endswith(".images"):
                 continue  # the one comes below in each state, the other sends itself and leads to the viewer
             if own and (language, place.path) in self.own:
