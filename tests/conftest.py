@@ -40,14 +40,24 @@ numbers = count(1)
 PASSWORD = "Secret2026$"
 
 
+def on_server() -> bool:
+    """Whether the database under test is a PostgreSQL."""
+    return os.environ.get("TELERAD_TEST_DATABASE") == "postgresql"
+
+
+def sampled() -> bool:
+    """Whether samples stand for the whole matrix: on PostgreSQL, unless ``TELERAD_MATRIX=whole`` asks for all of it."""
+    return on_server() and os.environ.get("TELERAD_MATRIX") != "whole"
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what has no meaning on this database, and what ``make faults`` alone runs. These are no skips.
 
     A test that never asks for the database under test says nothing new on the second one.
     """
-    server = os.environ.get("TELERAD_TEST_DATABASE") == "postgresql"
+    server = on_server()
     out = {"sqlite" if server else "postgresql"} | (set() if os.environ.get("TELERAD_FAULTS") == "long" else {"long"})
-    if server and os.environ.get("TELERAD_MATRIX") != "whole":
+    if sampled():
         out.add("sampled")
     left = [
         item for item in items
@@ -63,7 +73,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """SQLite in a file, or a real PostgreSQL when TELERAD_TEST_DATABASE is ``postgresql``."""
-    if os.environ.get("TELERAD_TEST_DATABASE") != "postgresql":
+    if not on_server():
         yield f"sqlite:///{tmp_path_factory.mktemp('db')}/telerad.db"
         return
     with postgres.running() as url:

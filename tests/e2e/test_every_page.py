@@ -54,7 +54,7 @@ class Seen:
 
 
 class Walks:
-    """Ways through the product; each is gone once, whoever asks. Pages of one's own account (/me), and any page in English, are looked at for one person."""
+    """Ways through the product; each is gone once, whoever asks. Pages of one's own account (/me) are looked at for one person."""
 
     def __init__(self, browser: Browser, house: House) -> None:
         self.browser, self.product, self.requests = browser, *house
@@ -91,7 +91,7 @@ class Walks:
         asked = self.requests
         reports = {READER: (asked.writing, asked.reviewing, asked.submitted), REVIEWER: (asked.reviewing, asked.waiting)}
         for place in self.links(phone, desk):
-            own = place.path.startswith("/me") or language == "en"
+            own = place.path.startswith("/me")
             if place.endpoint == "workspace.show" or place.endpoint.endswith(".images"):
                 continue  # the one comes below in each state, the other sends itself and leads to the viewer
             if own and (language, place.path) in self.own:
@@ -107,19 +107,19 @@ class Walks:
             seen.foreign += [f"{place.path}: {f}" for f in looks.foreign_words(page, self.data)]
         # English words are longer than the columns are wide; a plugin's column, the fees of administrators, may be one too many.
         scrollers = ".nothing" if language == "zh_CN" and not page.locator("th", has_text="费用").count() else ".scroll-table"
-        for size in SIZES if language == "zh_CN" else SIZES[:1]:
+        for size in SIZES:
             page.set_viewport_size({"width": size[0], "height": size[1]})
             seen.cut += [f"{place.path} {size[0]}: {f}" for f in looks.cut_off(page, scrollers=scrollers)]
         page.set_viewport_size({"width": 1366, "height": 768})
-        if language == "zh_CN":  # English changes no role, no name's place and no colour
-            before = looks.functions(page)
-            seen.findings += [f"{place.path}: {f}" for f in looks.findings(page)]
+        before = looks.functions(page)
+        seen.findings += [f"{place.path}: {f}" for f in looks.findings(page)]
+        if language == "zh_CN":
             page.set_viewport_size({"width": ZOOMED[0], "height": ZOOMED[1]})
             seen.zoomed += [f"{place.path}: gone {f}" for f in sorted(before - looks.functions(page) - NOTHING_TO_DIVIDE)]
             seen.zoomed += [f"{place.path}: out of reach {f}" for f in looks.out_of_reach(page)]
             seen.zoomed += [f"{place.path}: {f}" for f in looks.findings(page)]
             page.set_viewport_size({"width": 1366, "height": 768})
-        if place.endpoint == "workspace.show" and language == "zh_CN":
+        if place.endpoint == "workspace.show":
             page.click("#ws-theme")
             seen.findings += [f"{place.path} light: {f}" for f in looks.findings(page)]
 

@@ -154,15 +154,21 @@ def test_text_from_before_a_crash_meets_a_newer_version_in_three_columns(
     assert kept(page) == []
 
 
+def both_changed(world: World, desk: Desk, request: str) -> Page:
+    """A page that says 6 mm while somebody saved 7 mm elsewhere, both from 5 mm."""
+    page = writing(desk, request)
+    page.fill("#findings", "结节约5mm。")
+    saved(page)
+    rev = stored(world.reader, request)["draft"]["rev"]
+    world.reader.call("PUT", f"/requests/{request}/draft", {"rev": rev, "findings": "结节约7mm。"})
+    page.fill("#findings", "结节约6mm。")
+    return page
+
+
 def test_a_place_that_both_changed_shows_both_wordings_and_can_be_edited(
     world: World, accepted: dict[str, Any], sit: Callable[..., Desk]  # noqa: F811
 ) -> None:
-    page = writing(sit(world.reader), accepted["id"])
-    page.fill("#findings", "结节约5mm。")
-    saved(page)
-    rev = stored(world.reader, accepted["id"])["draft"]["rev"]
-    world.reader.call("PUT", f"/requests/{accepted['id']}/draft", {"rev": rev, "findings": "结节约7mm。"})
-    page.fill("#findings", "结节约6mm。")
+    page = both_changed(world, sit(world.reader), accepted["id"])
     dialog = page.locator("#ws-conflict")
     expect(dialog.locator("#ws-merged-findings")).to_have_value("结节约76mm。")
     expect(dialog.locator("#ws-clashes")).to_contain_text("1 处双方都有修改")
@@ -176,12 +182,7 @@ def test_who_keeps_his_own_text_finds_the_one_it_replaced(
     world: World, accepted: dict[str, Any], sit: Callable[..., Desk]  # noqa: F811
 ) -> None:
     desk = sit(world.reader)
-    page = writing(desk, accepted["id"])
-    page.fill("#findings", "结节约5mm。")
-    saved(page)
-    rev = stored(world.reader, accepted["id"])["draft"]["rev"]
-    world.reader.call("PUT", f"/requests/{accepted['id']}/draft", {"rev": rev, "findings": "结节约7mm。"})
-    page.fill("#findings", "结节约6mm。")
+    page = both_changed(world, desk, accepted["id"])
     page.locator("#ws-conflict").get_by_text("保留我的修改").click()
     saved(page)
     assert stored(world.reader, accepted["id"])["draft"]["findings"] == "结节约6mm。"

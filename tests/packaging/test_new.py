@@ -1,8 +1,7 @@
-"""``telerad plugin new`` yields packages that install, pass their own tests, live together, and have types throughout."""
+"""``telerad plugin new`` yields packages that install, pass their own tests, and have types throughout."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,31 +9,16 @@ import pytest
 from core.trial.new import KINDS
 from tests.packaging.conftest import Environment
 
-pytestmark = pytest.mark.slow
 
-
-@pytest.fixture(scope="module")
-def env(make_env: Callable[[], Environment]) -> Environment:
-    return make_env()
-
-
-@pytest.fixture(scope="module")
-def made(env: Environment, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A package of each kind, all installed as their authors would, by kind."""
-    place = tmp_path_factory.mktemp("new")
-    for kind in KINDS:
-        env.run("telerad", "plugin", "new", f"acme_{kind}", "--kind", kind, cwd=place)
-    folders = {kind: place / f"telerad-acme-{kind}" for kind in KINDS}
-    env.run("pip", "install", *(word for folder in folders.values() for word in ("-e", str(folder))), cwd=place)
-    return folders
-
-
-def test_new_packages_pass_their_tests_beside_each_other(env: Environment, made: dict[str, Path]) -> None:
-    tests = [str(folder / "tests") for folder in made.values()]
-    said = env.run("pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", *tests, cwd=env.root, seconds=300)
-    assert " passed" in said and "skipped" not in said
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_new_package_has_the_strictest_types(env: Environment, made: dict[str, Path], kind: str) -> None:
-    assert "no issues found" in env.run("mypy", "--cache-dir", str(env.root / "mypy"), cwd=made[kind])
+def test_a_new_package_installs_and_passes_its_tests_and_the_strictest_types(fresh_env: Environment, tmp_path: Path, kind: str) -> None:
+    name = f"acme_{kind}"
+    fresh_env.run("telerad", "plugin", "new", name, "--kind", kind, cwd=tmp_path)
+    made = tmp_path / f"telerad-acme-{kind}"
+    fresh_env.run("pip", "install", "-e", ".", cwd=made)
+    try:
+        assert " passed" in fresh_env.run("pytest", "-q", "-p", "no:cacheprovider", cwd=made)
+        fresh_env.run("mypy", "--cache-dir", str(fresh_env.root / "mypy"), cwd=made)
+    finally:
+        fresh_env.run("pip", "uninstall", "-y", f"telerad-acme-{kind}", cwd=made)

@@ -17,7 +17,7 @@ export const makeDraft = ({ call, url, rev, text, read, tell }) => {
 
   const dirty = () => !same(read(), saved)
   const plan = (delay) => { clearTimeout(timer); timer = setTimeout(save, delay) }
-  const keep = (there, body) => { rev = there.rev; saved = textOf(body); unsure = []; refused = null }
+  const keep = (there, body) => { rev = there.rev; saved = textOf(body); unsure = []; refused = null; over = false }
 
   const touch = () => {
     if (!on || held) return
@@ -38,7 +38,6 @@ export const makeDraft = ({ call, url, rev, text, read, tell }) => {
   const arrived = (there) => { tell("saved", there); if (dirty()) tell("changed", {}) }
   const put = async (sent) => {
     const there = await call(`${url}/draft`, { method: "PUT", json: { rev, ...sent, keep_replaced: over }, keepalive: true })
-    over = false
     keep(there, sent)
     arrived(there)
     return true
